@@ -1,0 +1,1 @@
+//! One file per evidence format: bytes to facts

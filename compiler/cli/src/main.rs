@@ -1,0 +1,2 @@
+//! The pkic binary.
+fn main() {}

@@ -1,0 +1,1 @@
+//! Resolve, type, lower, and say what is wrong

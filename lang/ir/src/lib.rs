@@ -1,0 +1,1 @@
+//! The compiled policy: data, canonical bytes, digest, checking decoder

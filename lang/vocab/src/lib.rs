@@ -1,0 +1,1 @@
+//! The fact catalogue, enumerations, units and limits of pkic

@@ -1,0 +1,1 @@
+//! Appraise, draft, decide, authorize: the embedding API

@@ -1,0 +1,1 @@
+//! (program, fact table, now) to Decision

@@ -1,1 +1,22 @@
-//! Text of .pki files to a lossless tree, its typed view, and the formatter
+//! Text of `.pki` files to a lossless tree, its typed view, and the formatter.
+//!
+//! Knows words and shapes, never meanings: whether a fact exists or a policy holds is the compiler's business.
+//! Imports nothing of pkic.
+#![no_std]
+extern crate alloc;
+
+pub mod ast;
+mod finding;
+
+pub use finding::{Edit, Finding};
+
+/// A parsed file. Parsing never fails: what is wrong stands in the findings.
+#[derive(Clone, Debug)]
+pub struct Parse<'t> {
+    /// The text that was parsed.
+    pub source: &'t str,
+    /// The typed view.
+    pub file: ast::File<'t>,
+    /// What is wrong, in the order of the text; empty for a file that can be formatted.
+    pub findings: alloc::vec::Vec<Finding>,
+}

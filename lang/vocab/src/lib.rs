@@ -11,6 +11,7 @@ pub mod catalogue;
 pub mod fields;
 pub mod limits;
 pub mod names;
+pub mod obligations;
 pub mod oids;
 pub mod table;
 pub mod time;

@@ -346,7 +346,7 @@ impl Words {
         }
     }
 
-    /// The words, parents before their children. At most 128.
+    /// The words, parents before their children. At most 32.
     pub const fn words(self) -> &'static [WordDef] {
         match self {
             Words::Storage => STORAGE,
@@ -423,10 +423,6 @@ impl Word {
         self.def().name
     }
 
-    fn is_leaf(self) -> bool {
-        !self.words.words().iter().any(|def| def.parent == Some(self.index))
-    }
-
     /// Whether this word is `other` or stands below it.
     pub fn is_within(self, other: Word) -> bool {
         let mut at = Some(self);
@@ -441,22 +437,90 @@ impl Word {
 
     /// Every leaf that a *value* of this word may turn out to be: an inner word says that the leaf is not known.
     pub fn possible(self) -> WordSet {
-        self.leaves(|_| true)
+        self.leaves().possible
     }
 
     /// Every leaf that a *policy* accepts by naming this word: its subtree, less what must be named itself.
     pub fn accepted(self) -> WordSet {
-        self.leaves(|leaf| leaf == self || !leaf.def().named_only)
+        self.leaves().accepted
     }
 
-    fn leaves(self, keep: impl Fn(Word) -> bool) -> WordSet {
-        let bits = self
-            .words
-            .all()
-            .filter(|word| word.is_leaf() && word.is_within(self) && keep(*word))
-            .fold(0u128, |bits, word| bits | 1u128 << word.index);
-        WordSet(bits)
+    fn leaves(self) -> Leaves {
+        let row = LEAVES.get(self.words as usize).and_then(|row| row.get(usize::from(self.index)));
+        row.copied().unwrap_or(Leaves::NONE)
     }
+}
+
+/// The leaves below a word.
+#[derive(Clone, Copy)]
+struct Leaves {
+    possible: WordSet,
+    accepted: WordSet,
+}
+
+impl Leaves {
+    const NONE: Leaves = Leaves { possible: WordSet::EMPTY, accepted: WordSet::EMPTY };
+}
+
+/// Words of the longest enumeration; a test compares.
+const WORDS_LEN_MAX: usize = 32;
+
+/// The leaves below every word, by enumeration and index: decisions look them up by the million.
+static LEAVES: [[Leaves; WORDS_LEN_MAX]; Words::ALL.len()] = leaves_of_all();
+
+#[allow(clippy::indexing_slicing)] // run by the compiler alone, which refuses an index out of range
+const fn leaves_of_all() -> [[Leaves; WORDS_LEN_MAX]; Words::ALL.len()] {
+    let mut all = [[Leaves::NONE; WORDS_LEN_MAX]; Words::ALL.len()];
+    let mut enumeration = 0;
+    while enumeration < all.len() {
+        let defs = Words::ALL[enumeration].words();
+        let mut index = 0;
+        while index < defs.len() {
+            all[Words::ALL[enumeration] as usize][index] = leaves_of(defs, index);
+            index += 1;
+        }
+        enumeration += 1;
+    }
+    all
+}
+
+#[allow(clippy::indexing_slicing)] // run by the compiler alone, which refuses an index out of range
+const fn leaves_of(defs: &[WordDef], top: usize) -> Leaves {
+    let (mut possible, mut accepted) = (0u128, 0u128);
+    let mut at = 0;
+    while at < defs.len() {
+        if is_leaf(defs, at) && is_below(defs, at, top) {
+            possible |= 1 << at;
+            if at == top || !defs[at].named_only {
+                accepted |= 1 << at;
+            }
+        }
+        at += 1;
+    }
+    Leaves { possible: WordSet(possible), accepted: WordSet(accepted) }
+}
+
+#[allow(clippy::indexing_slicing)] // run by the compiler alone, which refuses an index out of range
+const fn is_leaf(defs: &[WordDef], index: usize) -> bool {
+    let mut at = 0;
+    while at < defs.len() {
+        if matches!(defs[at].parent, Some(parent) if parent as usize == index) {
+            return false;
+        }
+        at += 1;
+    }
+    true
+}
+
+#[allow(clippy::indexing_slicing)] // run by the compiler alone, which refuses an index out of range
+const fn is_below(defs: &[WordDef], mut index: usize, top: usize) -> bool {
+    while index != top {
+        match defs[index].parent {
+            Some(parent) => index = parent as usize,
+            None => return false,
+        }
+    }
+    true
 }
 
 impl fmt::Debug for Word {
@@ -513,7 +577,8 @@ mod tests {
     fn enumerations_are_well_formed() {
         for words in Words::ALL {
             assert_eq!(Words::from_name(words.name()), Some(words));
-            assert!(words.words().len() <= 128);
+            assert!(words.words().len() <= WORDS_LEN_MAX);
+            assert_eq!(Words::ALL.get(words as usize), Some(&words));
             for word in words.all() {
                 assert_eq!(words.word(word.name()), Some(word), "{word:?} is spelled twice");
                 if let Some(parent) = word.def().parent {

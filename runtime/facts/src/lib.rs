@@ -1,1 +1,15 @@
-//! Evidence, Facts and Verified: the one place where a claim can become a verified fact
+//! The mint: the one place where a claim can become a verified fact.
+//!
+//! Read [`verified`] first: it says what a [`verified::Verified`] is and why nothing else makes one. [`path`] reaches
+//! keys from [`anchors`], [`facts`] turns verified statements into graded facts, [`request`] reads what is asked for,
+//! and [`envelope`] opens signed artefacts. It imports `pkic-vocab` alone, and aws-lc-rs is its only cryptography.
+//! It reads no file, clock or network, keeps no global state, and knows no evidence format: those are `pkic-evidence`.
+pub mod anchors;
+pub mod certificate;
+pub mod crypto;
+pub mod der;
+pub mod facts;
+pub mod path;
+pub mod reject;
+pub mod request;
+pub mod verified;

@@ -1,0 +1,236 @@
+//! Facts: a fact table that only appraisal fills, with what it rests on.
+//!
+//! A fact's grade and basis follow from the door that it came in by, never from a parameter: [`Facts::claim`] makes
+//! claims, [`Facts::observe`] what the embedding CA vouches for, [`Facts::attest`] what a [`Verified`] statement says.
+//! There is no door from a table, and none that raises a grade.
+use crate::crypto::{Hash, PublicKey, Sha256Digest};
+use crate::reject::{Operand, Reject};
+use crate::request::CertificationRequest;
+use crate::verified::{Evidence, Provenance, Verified};
+use pkic_vocab::words::Words;
+use pkic_vocab::{BasisSet, Fact, FactId, FactTable, Grade, Path, Source, Value};
+
+/// What a statement of some evidence format says, once verified.
+///
+/// It is implemented by a format for its own decoded type. The methods see that type alone, so nothing that was not
+/// signed can get into a fact.
+pub trait Statement {
+    /// The format's word in the vocabulary.
+    const FORMAT: &'static str;
+
+    /// The subjectPublicKeyInfo of the key that the statement is about.
+    fn attested_key(&self) -> &[u8];
+
+    /// What the statement carries against replay.
+    fn freshness(&self) -> Carried<'_>;
+
+    /// Says the facts.
+    fn emit(&self, to: &mut Emission);
+}
+
+/// What a statement carries against replay.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Carried<'a> {
+    /// The verifier's nonce itself.
+    Nonce(&'a [u8]),
+    /// A digest of the verifier's nonce.
+    Digest(Hash, &'a [u8]),
+    /// A value that this format's tools always put there.
+    Constant,
+    /// A time that the device signed.
+    Time,
+    /// Nothing.
+    Nothing,
+}
+
+/// The facts that a statement says, each with what it rests on.
+#[derive(Debug, Default)]
+pub struct Emission {
+    entries: Vec<(&'static str, Value, BasisSet)>,
+}
+
+impl Emission {
+    /// A fact that the signed bytes say.
+    pub fn statement(&mut self, path: &'static str, value: Value) {
+        self.entries.push((path, value, BasisSet::STATEMENT));
+    }
+
+    /// A fact that holds since the vendor's CA certifies only such keys.
+    pub fn practice(&mut self, path: &'static str, value: Value) {
+        self.entries.push((path, value, BasisSet::PRACTICE));
+    }
+
+    /// A word of an enumeration that the signed bytes say. A word that the enumeration lacks is dropped: unknown.
+    pub fn statement_word(&mut self, path: &'static str, words: Words, name: &str) {
+        if let Some(word) = words.word(name) {
+            self.statement(path, Value::Word(word));
+        }
+    }
+
+    /// A word of an enumeration that holds by the vendor's practice. A word that the enumeration lacks is dropped.
+    pub fn practice_word(&mut self, path: &'static str, words: Words, name: &str) {
+        if let Some(word) = words.word(name) {
+            self.practice(path, Value::Word(word));
+        }
+    }
+}
+
+/// How a statement is tied to the request's key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Binding {
+    /// The request proves possession of its key, and that is the attested key.
+    RequestKey,
+    /// There is no request to bind to.
+    NoRequest,
+}
+
+/// What is known about one request, from claims to attested facts.
+#[derive(Debug)]
+pub struct Facts {
+    table: FactTable,
+    provenance: Option<Provenance>,
+    not_after: Option<i64>,
+}
+
+impl Default for Facts {
+    fn default() -> Facts {
+        Facts::new()
+    }
+}
+
+impl Facts {
+    /// Nothing is known.
+    pub fn new() -> Facts {
+        Facts { table: FactTable::new(), provenance: None, not_after: None }
+    }
+
+    /// What a certification request says of itself: claims, and whether its signature proves possession.
+    ///
+    /// # Errors
+    /// [`Reject::ValueUnfit`] where a value is over a limit of its type.
+    pub fn of_request(request: &CertificationRequest) -> Result<Facts, Reject> {
+        let mut facts = Facts::new();
+        request.describe(|path, value, grade| {
+            put(&mut facts.table, path, Fact::new(value, grade, BasisSet::REQUEST))
+        })?;
+        Ok(facts)
+    }
+
+    /// The table, to evaluate a policy on.
+    pub fn table(&self) -> &FactTable {
+        &self.table
+    }
+
+    /// What the attested facts rest on.
+    pub fn provenance(&self) -> Option<&Provenance> {
+        self.provenance.as_ref()
+    }
+
+    /// When the earliest of what the facts rest on ends, where anything does.
+    pub fn not_after(&self) -> Option<i64> {
+        self.not_after
+    }
+
+    /// Adds what the requester says.
+    ///
+    /// # Errors
+    /// [`Reject::ValueUnfit`] where the value does not fit the path.
+    pub fn claim(&mut self, path: &'static str, value: Value) -> Result<(), Reject> {
+        put(&mut self.table, path, Fact::new(value, Grade::Claimed, BasisSet::REQUEST))
+    }
+
+    /// Adds what our own back end or the embedding CA vouches for.
+    ///
+    /// # Errors
+    /// [`Reject::ValueUnfit`] where the value does not fit the path.
+    pub fn observe(&mut self, path: &'static str, value: Value) -> Result<(), Reject> {
+        put(&mut self.table, path, Fact::new(value, Grade::Observed, BasisSet::API))
+    }
+
+    /// Adds what a verified statement says, with its binding to the request and its freshness.
+    ///
+    /// All attested facts come from one item of evidence (design D1). Where there is a request, the attested key must
+    /// be its key and possession must be proven; where there is none, `evidence.bound` is false.
+    ///
+    /// # Errors
+    /// [`Reject::PossessionUnproven`], [`Reject::KeyMismatch`], [`Reject::NonceMismatch`],
+    /// [`Reject::OtherEvidence`]; [`Reject::ValueUnfit`] where a value does not fit. Nothing is added then.
+    pub fn attest<S: Statement>(
+        &mut self,
+        evidence: &Evidence,
+        statement: &Verified<S>,
+        request: Option<&CertificationRequest>,
+        nonce: Option<&[u8]>,
+    ) -> Result<Binding, Reject> {
+        let provenance = statement.provenance();
+        let item = self.provenance.as_ref().map_or(evidence.digest(), Provenance::evidence);
+        for found in [evidence.digest(), provenance.evidence()] {
+            if found != item {
+                return Err(Reject::OtherEvidence { expected: item, found });
+            }
+        }
+        let binding = bind(statement.value().attested_key(), request)?;
+        let freshness = freshness(statement.value().freshness(), request, nonce)?;
+        let mut said = Emission::default();
+        statement.value().emit(&mut said);
+        said.statement("module.weak-hash", Value::Bool(provenance.is_weak_hash()));
+        said.statement_word("evidence.format", Words::Format, S::FORMAT);
+        said.statement_word("evidence.freshness", Words::Freshness, freshness);
+        said.statement("evidence.bound", Value::Bool(binding == Binding::RequestKey));
+        said.statement("evidence.anchor.name", Value::Text(provenance.anchor().name.clone()));
+        said.statement_word("evidence.anchor.purpose", Words::Purpose, provenance.anchor().purpose.name());
+        let mut table = self.table.clone();
+        let source = u16::try_from(table.sources.len()).ok();
+        table.sources.push(Source { name: evidence.name().to_owned(), digest: evidence.digest().0 });
+        for (path, value, basis) in said.entries {
+            let purpose = provenance.anchor().purpose;
+            let fact = Fact { purpose, source, ..Fact::new(value, Grade::Attested, basis) };
+            put(&mut table, path, fact)?;
+        }
+        self.table = table;
+        self.not_after = [self.not_after, provenance.not_after()].into_iter().flatten().min();
+        self.provenance = Some(provenance.clone());
+        Ok(binding)
+    }
+}
+
+/// Compares the attested key with the request's, by kind and octets.
+fn bind(attested: &[u8], request: Option<&CertificationRequest>) -> Result<Binding, Reject> {
+    let Some(request) = request else { return Ok(Binding::NoRequest) };
+    let request_key = Sha256Digest::of(request.spki());
+    if !request.is_possession_proven() {
+        return Err(Reject::PossessionUnproven { request_key });
+    }
+    if PublicKey::from_spki(attested)? != PublicKey::from_spki(request.spki())? {
+        return Err(Reject::KeyMismatch { request_key, attested_key: Sha256Digest::of(attested) });
+    }
+    Ok(Binding::RequestKey)
+}
+
+/// The word for how the statement is tied to this request in time.
+fn freshness(
+    carried: Carried<'_>,
+    request: Option<&CertificationRequest>,
+    nonce: Option<&[u8]>,
+) -> Result<&'static str, Reject> {
+    let compare = |found: &[u8], expected: &[u8]| {
+        let (expected_shown, found_shown) = (Operand::bytes(expected), Operand::bytes(found));
+        let mismatch = Reject::NonceMismatch { expected: expected_shown, found: found_shown };
+        if found == expected && !expected.is_empty() { Ok("nonce") } else { Err(mismatch) }
+    };
+    let is_in_request = |nonce: &[u8]| request.is_some_and(|request| request.carries_nonce(nonce));
+    match (carried, nonce) {
+        (Carried::Nonce(found), Some(expected)) => compare(found, expected),
+        (Carried::Digest(hash, found), Some(expected)) => compare(found, &hash.digest(expected)),
+        (Carried::Constant, _) => Ok("constant"),
+        (Carried::Time | Carried::Nothing, Some(expected)) if is_in_request(expected) => Ok("request-nonce"),
+        (Carried::Time, _) => Ok("time"),
+        (Carried::Nonce(_) | Carried::Digest(..), None) | (Carried::Nothing, _) => Ok("none"),
+    }
+}
+
+fn put(table: &mut FactTable, path: &'static str, fact: Fact) -> Result<(), Reject> {
+    let unfit = Reject::ValueUnfit { path };
+    let id = FactId::from_path(path).ok_or(unfit.clone())?;
+    table.add(Path::from(id), fact).map_err(|_| unfit)
+}

@@ -1,0 +1,274 @@
+//! The mint: the one place where bytes become verified values (design D2).
+//!
+//! A [`Verified`] is made by [`mint`]: decoding, by a `fn` pointer, the very bytes whose signature was just checked
+//! with a [`TrustedKey`]. A `fn` pointer captures nothing, so a decoder sees the signed bytes and no sibling of
+//! theirs. A [`TrustedKey`] comes from a path to an anchor, from an enrolled key, or from a credential activation
+//! ([`activation`]), and from nothing else. From a [`Verified`], [`Verified::preimage`], [`Verified::project`] and
+//! [`join`] lead to further ones, again by `fn` pointers. There is no other way: every field is private, and neither
+//! `Clone`, `Default`, `From` nor any decoding from stored data is implemented.
+use crate::anchors::{AnchorRef, AnchorSet};
+use crate::certificate::Certificate;
+use crate::crypto::{Hash, Scheme, Sha256Digest, Strength, verify_signature};
+use crate::path::VerifiedPath;
+use crate::reject::{Operand, Reject};
+use pkic_vocab::{Purpose, limits};
+
+pub mod activation;
+
+/// One item of evidence: its bytes as they came. Having it proves nothing.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Evidence {
+    name: String,
+    bytes: Vec<u8>,
+    digest: Sha256Digest,
+}
+
+impl Evidence {
+    /// Takes the bytes of one item. The name is for reports.
+    ///
+    /// # Errors
+    /// [`Reject::TooLarge`] beyond [`limits::EVIDENCE_LEN_BYTES_MAX`].
+    pub fn new(name: &str, bytes: &[u8]) -> Result<Evidence, Reject> {
+        let limit = limits::EVIDENCE_LEN_BYTES_MAX;
+        if bytes.len() > limit {
+            return Err(Reject::TooLarge { what: "evidence", size: bytes.len(), limit });
+        }
+        Ok(Evidence { name: name.to_owned(), bytes: bytes.to_vec(), digest: Sha256Digest::of(bytes) })
+    }
+
+    /// The name for reports.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The bytes.
+    pub fn bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+
+    /// SHA-256 of the bytes.
+    pub fn digest(&self) -> Sha256Digest {
+        self.digest
+    }
+}
+
+/// Bytes with the signature that is said to be over them. Nothing is checked yet.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SignedBytes {
+    /// The bytes, as they were signed.
+    pub message: Vec<u8>,
+    /// The algorithm that the signature names.
+    pub scheme: Scheme,
+    /// The signature, in the form that the algorithm has in X.509.
+    pub signature: Vec<u8>,
+}
+
+impl SignedBytes {
+    /// A certificate's tbsCertificate with its issuer's signature.
+    ///
+    /// # Errors
+    /// Those of [`Certificate::scheme`].
+    pub fn of_certificate(certificate: &Certificate) -> Result<SignedBytes, Reject> {
+        Ok(SignedBytes {
+            message: certificate.tbs().raw().to_vec(),
+            scheme: certificate.scheme()?,
+            signature: certificate.signature().to_vec(),
+        })
+    }
+}
+
+/// What a verified value rests on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Provenance {
+    evidence: Sha256Digest,
+    anchor: AnchorRef,
+    now: i64,
+    not_after: Option<i64>,
+    weak_hash: bool,
+}
+
+impl Provenance {
+    /// SHA-256 of the item of evidence.
+    pub fn evidence(&self) -> Sha256Digest {
+        self.evidence
+    }
+
+    /// The anchor that the signing key is reached from.
+    pub fn anchor(&self) -> &AnchorRef {
+        &self.anchor
+    }
+
+    /// The time of appraisal, in seconds since 1970-01-01T00:00:00Z.
+    pub fn now(&self) -> i64 {
+        self.now
+    }
+
+    /// The earliest notAfter of what the value rests on, where validity counts.
+    pub fn not_after(&self) -> Option<i64> {
+        self.not_after
+    }
+
+    /// Whether a signature over the statement used SHA-1.
+    pub fn is_weak_hash(&self) -> bool {
+        self.weak_hash
+    }
+
+    /// What rests on both: of the two anchors, the one with the purpose farther from production.
+    fn merged(&self, other: &Provenance) -> Provenance {
+        let rank = |purpose: Purpose| Purpose::ALL.iter().position(|known| *known == purpose);
+        let is_other_worse = rank(other.anchor.purpose) > rank(self.anchor.purpose);
+        Provenance {
+            evidence: self.evidence,
+            anchor: if is_other_worse { other.anchor.clone() } else { self.anchor.clone() },
+            now: self.now.min(other.now),
+            not_after: [self.not_after, other.not_after].into_iter().flatten().min(),
+            weak_hash: self.weak_hash || other.weak_hash,
+        }
+    }
+}
+
+/// A public key that an anchor vouches for.
+#[derive(Debug)]
+pub struct TrustedKey {
+    spki: Vec<u8>,
+    provenance: Provenance,
+}
+
+impl TrustedKey {
+    /// The key of the leaf of a verified path.
+    pub fn of_path(path: &VerifiedPath) -> TrustedKey {
+        TrustedKey {
+            spki: path.leaf().tbs().spki().to_vec(),
+            provenance: Provenance {
+                evidence: path.evidence(),
+                anchor: path.anchor().clone(),
+                now: path.now(),
+                not_after: path.not_after(),
+                weak_hash: false,
+            },
+        }
+    }
+
+    /// A key that is enrolled as an anchor by itself, such as an attestation key.
+    ///
+    /// # Errors
+    /// [`Reject::KeyNotEnrolled`] where the set has no `[[key]]` entry with this key for this format.
+    pub fn enrolled(
+        anchors: &AnchorSet,
+        spki: &[u8],
+        format: &str,
+        evidence: &Evidence,
+        now: i64,
+    ) -> Result<TrustedKey, Reject> {
+        let key = Sha256Digest::of(spki);
+        let anchor = anchors.enrolled(key, format).ok_or(Reject::KeyNotEnrolled { key })?.clone();
+        let provenance =
+            Provenance { evidence: evidence.digest(), anchor, now, not_after: None, weak_hash: false };
+        Ok(TrustedKey { spki: spki.to_vec(), provenance })
+    }
+
+    /// Its subjectPublicKeyInfo.
+    pub fn spki(&self) -> &[u8] {
+        &self.spki
+    }
+
+    /// What its trust rests on.
+    pub fn provenance(&self) -> &Provenance {
+        &self.provenance
+    }
+}
+
+/// A value decoded from bytes whose signature was checked with a trusted key.
+#[derive(Debug)]
+pub struct Verified<T> {
+    value: T,
+    provenance: Provenance,
+}
+
+/// Checks the signature and decodes those very bytes.
+///
+/// `decode` is a `fn` pointer: a closure that captures anything, such as an unsigned sibling of the statement, does
+/// not compile here.
+///
+/// # Errors
+/// Those of [`verify_signature`] and of `decode`.
+pub fn mint<T>(
+    signed: &SignedBytes,
+    key: &TrustedKey,
+    strength: Strength,
+    decode: fn(&[u8]) -> Result<T, Reject>,
+) -> Result<Verified<T>, Reject> {
+    verify_signature(&key.spki, signed.scheme, strength, &signed.message, &signed.signature)?;
+    let value = decode(&signed.message)?;
+    let weak_hash = key.provenance.weak_hash || signed.scheme.is_weak();
+    Ok(Verified { value, provenance: Provenance { weak_hash, ..key.provenance.clone() } })
+}
+
+/// Makes one verified value of two from the same item of evidence. It rests on both.
+///
+/// # Errors
+/// [`Reject::OtherEvidence`] where the items differ; those of `combine`.
+pub fn join<A, B, C>(
+    first: &Verified<A>,
+    second: &Verified<B>,
+    combine: fn(&A, &B) -> Result<C, Reject>,
+) -> Result<Verified<C>, Reject> {
+    let (expected, found) = (first.provenance.evidence, second.provenance.evidence);
+    if expected != found {
+        return Err(Reject::OtherEvidence { expected, found });
+    }
+    let value = combine(&first.value, &second.value)?;
+    Ok(Verified { value, provenance: first.provenance.merged(&second.provenance) })
+}
+
+/// A digest that a signed statement gives for bytes beside it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HashOf {
+    /// What is hashed, in the spelling of the standard.
+    pub what: &'static str,
+    /// The hash function.
+    pub hash: Hash,
+    /// The digest.
+    pub digest: Vec<u8>,
+}
+
+impl<T> Verified<T> {
+    /// The value.
+    pub fn value(&self) -> &T {
+        &self.value
+    }
+
+    /// What it rests on.
+    pub fn provenance(&self) -> &Provenance {
+        &self.provenance
+    }
+
+    /// Decodes bytes whose digest stands in this verified value: they are as good as signed.
+    ///
+    /// # Errors
+    /// [`Reject::DigestMismatch`]; those of `digest_of` and of `decode`.
+    pub fn preimage<U>(
+        &self,
+        digest_of: fn(&T) -> Result<HashOf, Reject>,
+        bytes: &[u8],
+        decode: fn(&[u8]) -> Result<U, Reject>,
+    ) -> Result<Verified<U>, Reject> {
+        let HashOf { what, hash, digest } = digest_of(&self.value)?;
+        let found = hash.digest(bytes);
+        if found != digest {
+            let (expected, found) = (Operand::bytes(&digest), Operand::bytes(&found));
+            return Err(Reject::DigestMismatch { what, expected, found });
+        }
+        let weak_hash = self.provenance.weak_hash || hash == Hash::Sha1;
+        let provenance = Provenance { weak_hash, ..self.provenance.clone() };
+        Ok(Verified { value: decode(bytes)?, provenance })
+    }
+
+    /// A part of this value, or a reading of it.
+    ///
+    /// # Errors
+    /// Those of `part`.
+    pub fn project<U>(&self, part: fn(&T) -> Result<U, Reject>) -> Result<Verified<U>, Reject> {
+        Ok(Verified { value: part(&self.value)?, provenance: self.provenance.clone() })
+    }
+}

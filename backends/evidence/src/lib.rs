@@ -1,1 +1,11 @@
-//! One file per evidence format: bytes to facts
+//! Evidence formats: bytes to attested facts.
+//!
+//! Start with [`appraise`], then [`formats`], the table of everything that this build can read. A format is one file
+//! and one line in that table: it finds its statement, reaches the signing key from an anchor, mints the statement
+//! with `pkic-facts`, and says which facts it carries. It never compares keys or nonces itself: binding and freshness
+//! are decided once, in `pkic_facts::facts`. Nothing here reads a file or a clock, and nothing knows a policy.
+pub mod appraise;
+pub mod formats;
+pub mod yubikey_piv;
+
+pub use appraise::{Appraisal, Input, Verdict, appraise};

@@ -15,25 +15,43 @@ use pkic_vocab::{Purpose, limits};
 
 pub mod activation;
 
-/// One item of evidence: its bytes as they came. Having it proves nothing.
+/// One item of evidence: its parts as they came. Having it proves nothing.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Evidence {
     name: String,
-    bytes: Vec<u8>,
+    parts: Vec<Vec<u8>>,
     digest: Sha256Digest,
 }
 
 impl Evidence {
-    /// Takes the bytes of one item. The name is for reports.
+    /// Takes an item of one or more parts (such as two certificate files, or an attestation object with its client
+    /// data). The name is for reports.
     ///
     /// # Errors
-    /// [`Reject::TooLarge`] beyond [`limits::EVIDENCE_LEN_BYTES_MAX`].
-    pub fn new(name: &str, bytes: &[u8]) -> Result<Evidence, Reject> {
-        let limit = limits::EVIDENCE_LEN_BYTES_MAX;
-        if bytes.len() > limit {
-            return Err(Reject::TooLarge { what: "evidence", size: bytes.len(), limit });
+    /// [`Reject::TooLarge`] beyond [`limits::EVIDENCE_LEN_BYTES_MAX`] in all or [`limits::EVIDENCE_ITEMS_MAX`] parts;
+    /// [`Reject::FieldMissing`] where there is no part.
+    pub fn new(name: &str, parts: &[&[u8]]) -> Result<Evidence, Reject> {
+        let what = "evidence";
+        if parts.len() > limits::EVIDENCE_ITEMS_MAX {
+            return Err(Reject::TooLarge { what, size: parts.len(), limit: limits::EVIDENCE_ITEMS_MAX });
         }
-        Ok(Evidence { name: name.to_owned(), bytes: bytes.to_vec(), digest: Sha256Digest::of(bytes) })
+        let (size, limit) = (parts.iter().map(|part| part.len()).sum(), limits::EVIDENCE_LEN_BYTES_MAX);
+        if size > limit {
+            return Err(Reject::TooLarge { what, size, limit });
+        }
+        let digest = match parts {
+            [] => return Err(Reject::FieldMissing { field: what }),
+            [one] => Sha256Digest::of(one),
+            several => {
+                let digests: Vec<[u8; 32]> = several.iter().map(|part| Sha256Digest::of(part).0).collect();
+                Sha256Digest::of(&digests.concat())
+            }
+        };
+        Ok(Evidence {
+            name: name.to_owned(),
+            parts: parts.iter().map(|part| part.to_vec()).collect(),
+            digest,
+        })
     }
 
     /// The name for reports.
@@ -41,12 +59,17 @@ impl Evidence {
         &self.name
     }
 
-    /// The bytes.
+    /// The bytes of the first part.
     pub fn bytes(&self) -> &[u8] {
-        &self.bytes
+        self.parts.first().map(Vec::as_slice).unwrap_or_default()
     }
 
-    /// SHA-256 of the bytes.
+    /// The bytes of every part.
+    pub fn parts(&self) -> &[Vec<u8>] {
+        &self.parts
+    }
+
+    /// SHA-256 of the bytes; of several parts, SHA-256 over the SHA-256 digests of each.
     pub fn digest(&self) -> Sha256Digest {
         self.digest
     }

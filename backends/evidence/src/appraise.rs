@@ -1,0 +1,165 @@
+//! Appraisal: what an item of evidence proves about the key of a request.
+use crate::formats::{self, Format};
+use pkic_facts::anchors::{AnchorRef, AnchorSet};
+use pkic_facts::crypto::Sha256Digest;
+use pkic_facts::facts::{Binding, Facts, Statement};
+use pkic_facts::reject::{Reject, Stage};
+use pkic_facts::request::CertificationRequest;
+use pkic_facts::verified::{Evidence, Verified};
+use pkic_vocab::words::Words;
+use pkic_vocab::{FactId, Slot, Value};
+
+/// What is appraised, and against what.
+#[derive(Debug, Clone, Copy)]
+pub struct Input<'a> {
+    /// The item of evidence; where a request carries its evidence inside, the request's bytes.
+    pub evidence: &'a Evidence,
+    /// The request whose key the evidence is to be about.
+    pub request: Option<&'a CertificationRequest>,
+    /// Whom we trust.
+    pub anchors: &'a AnchorSet,
+    /// The time of appraisal, in seconds since 1970-01-01T00:00:00Z.
+    pub now: i64,
+    /// The nonce that we gave out for this request, if any.
+    pub nonce: Option<&'a [u8]>,
+}
+
+impl Input<'_> {
+    /// Ends an appraisal: takes over what the verified statement says, with its binding and freshness.
+    ///
+    /// # Errors
+    /// Those of [`Facts::attest`].
+    pub fn conclude<S: Statement>(&self, statement: &Verified<S>) -> Result<Appraised, NotVerified> {
+        let mut facts = self.request_facts()?;
+        let binding = facts.attest(self.evidence, statement, self.request, self.nonce)?;
+        Ok(Appraised { facts, binding })
+    }
+
+    fn request_facts(&self) -> Result<Facts, Reject> {
+        self.request.map_or_else(|| Ok(Facts::new()), Facts::of_request)
+    }
+}
+
+/// A successful appraisal. [`Input::conclude`] alone makes it.
+#[derive(Debug)]
+pub struct Appraised {
+    facts: Facts,
+    binding: Binding,
+}
+
+/// Why a format did not verify its input.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum NotVerified {
+    /// The evidence is wrong.
+    Refused(Reject),
+    /// The evidence holds together, and nothing ties it to an anchor.
+    Unproven(Reject),
+}
+
+impl From<Reject> for NotVerified {
+    fn from(reject: Reject) -> NotVerified {
+        NotVerified::Refused(reject)
+    }
+}
+
+/// The answer of an appraisal.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Verdict {
+    /// The statement is genuine, about the request's key where there is a request, and its facts are attested.
+    Verified,
+    /// The evidence is wrong. It yields no facts.
+    Refused(Reject),
+    /// The evidence holds together, and nothing ties it to an anchor. It yields no facts.
+    Unproven(Reject),
+}
+
+impl Verdict {
+    /// The word for this verdict in reports and vectors.
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Verdict::Verified => "verified",
+            Verdict::Refused(_) => "refused",
+            Verdict::Unproven(_) => "unproven",
+        }
+    }
+
+    /// Why it is not verified.
+    pub const fn reason(&self) -> Option<&Reject> {
+        match self {
+            Verdict::Verified => None,
+            Verdict::Refused(reject) | Verdict::Unproven(reject) => Some(reject),
+        }
+    }
+
+    /// The stage that refused.
+    pub const fn stage(&self) -> Option<Stage> {
+        match self.reason() {
+            Some(reject) => Some(reject.stage()),
+            None => None,
+        }
+    }
+}
+
+/// What an item of evidence proves.
+#[derive(Debug)]
+pub struct Appraisal {
+    /// The format, where it was recognised.
+    pub format: Option<&'static str>,
+    /// The answer.
+    pub verdict: Verdict,
+    /// SHA-256 of the item.
+    pub evidence: Sha256Digest,
+    /// How a verified statement is tied to the request.
+    pub binding: Option<Binding>,
+    /// The facts: what the request says of itself, and what a verified statement adds.
+    pub facts: Facts,
+}
+
+impl Appraisal {
+    /// The anchor that a verified statement hangs on.
+    pub fn anchor(&self) -> Option<&AnchorRef> {
+        self.facts.provenance().map(|provenance| provenance.anchor())
+    }
+
+    /// How a verified statement is tied to the request in time: a word of [`Words::Freshness`].
+    pub fn freshness(&self) -> Option<&'static str> {
+        match self.facts.table().get(FactId::from_path("evidence.freshness")?) {
+            Slot::Known(fact) => match &fact.value {
+                Value::Word(word) if word.words() == Words::Freshness => Some(word.name()),
+                _ => None,
+            },
+            Slot::Unknown | Slot::Absent | Slot::Conflict => None,
+        }
+    }
+}
+
+/// Appraises one item of evidence in the format that it is recognised as.
+pub fn appraise(input: &Input<'_>) -> Appraisal {
+    match formats::detect(input) {
+        Some(format) => appraise_as(format, input),
+        None => answer(None, input, Err(NotVerified::Refused(Reject::FormatUnknown))),
+    }
+}
+
+/// Appraises one item of evidence in a given format.
+pub fn appraise_as(format: &'static Format, input: &Input<'_>) -> Appraisal {
+    answer(Some(format.name), input, (format.appraise)(input))
+}
+
+fn answer(
+    format: Option<&'static str>,
+    input: &Input<'_>,
+    result: Result<Appraised, NotVerified>,
+) -> Appraisal {
+    let evidence = input.evidence.digest();
+    let verdict = match result {
+        Ok(Appraised { facts, binding }) => {
+            let binding = Some(binding);
+            return Appraisal { format, verdict: Verdict::Verified, evidence, binding, facts };
+        }
+        Err(NotVerified::Refused(reject)) => Verdict::Refused(reject),
+        Err(NotVerified::Unproven(reject)) => Verdict::Unproven(reject),
+    };
+    let facts = input.request_facts().unwrap_or_default();
+    Appraisal { format, verdict, evidence, binding: None, facts }
+}

@@ -4,6 +4,7 @@
 //! modules below in the order in which they run. This crate deliberately proves nothing about a policy (whether
 //! a line implies another, whether a profile can be satisfied): that is the analysis crate, over the IR.
 
+pub mod cel;
 pub mod diagnostic;
 pub mod rules;
 pub mod testcase;

@@ -12,7 +12,7 @@ use pkic_facts::der;
 use pkic_facts::facts::{Carried, Emission, Statement};
 use pkic_facts::path::{CaBit, KeyPurpose, PathInput, PathProfile, Validity, verify_path};
 use pkic_facts::reject::{Operand, Reject};
-use pkic_facts::request::CertificationRequest;
+use pkic_facts::request::{CertificationRequest, der_of};
 use pkic_facts::verified::{SignedBytes, TrustedKey, mint};
 use pkic_vocab::Value;
 use pkic_vocab::words::Words;
@@ -95,8 +95,8 @@ fn appraise(input: &Input<'_>) -> Result<Appraised, NotVerified> {
 
 /// The request, where it is itself the item of evidence.
 fn carrying_request<'a>(input: &Input<'a>) -> Option<&'a CertificationRequest> {
-    let item = CertificationRequest::from_bytes(input.evidence.bytes()).ok()?;
-    input.request.filter(|request| **request == item)
+    let item = der_of(input.evidence.bytes()).ok()?;
+    input.request.filter(|request| request.der() == item)
 }
 
 /// The attestation certificate and the f9 certificate: from the request, or from certificate files in either order.

@@ -3,10 +3,13 @@
 //! Reading a certificate says nothing about trust: [`crate::path`] does.
 use crate::crypto::{Scheme, Sha256Digest};
 use crate::der;
-use crate::reject::Reject;
+use crate::reject::{Operand, Reject};
 use pkic_vocab::limits;
 use std::ops::Range;
 use x509_parser::prelude::{FromDer, Pem};
+
+/// Fields of a tbsCertificate (RFC 5280 section 4.1).
+const TBS_FIELDS_MAX: usize = 10;
 
 /// A certificate: its bytes, and where in them its parts stand.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -25,6 +28,7 @@ pub struct Tbs {
     subject: Range<usize>,
     spki: Range<usize>,
     serial: Vec<u8>,
+    signature_algorithm: Vec<u8>,
     version: u32,
     not_before: i64,
     not_after: i64,
@@ -71,6 +75,10 @@ impl Certificate {
             _ => return Err(Reject::Malformed { what: "signatureValue" }),
         };
         let tbs = Tbs::from_der(tbs.raw)?;
+        if tbs.signature_algorithm != algorithm.raw {
+            let (expected, found) = (Operand::bytes(algorithm.raw), Operand::bytes(&tbs.signature_algorithm));
+            return Err(Reject::FieldMismatch { field: "tbsCertificate.signature", expected, found });
+        }
         Ok(Certificate { raw: raw.to_vec(), tbs, signature_algorithm: algorithm.raw.to_vec(), signature })
     }
 
@@ -154,6 +162,7 @@ impl Tbs {
             subject: range(parsed.subject.as_raw())?,
             spki: range(parsed.subject_pki.raw)?,
             serial: parsed.raw_serial().to_vec(),
+            signature_algorithm: signature_algorithm(raw)?,
             version: parsed.version.0,
             not_before: parsed.validity.not_before.timestamp(),
             not_after: parsed.validity.not_after.timestamp(),
@@ -250,6 +259,14 @@ fn parse_tbs(raw: &[u8]) -> Option<(x509_parser::certificate::TbsCertificate<'_>
     use x509_parser::nom::Parser;
     let mut parser = TbsCertificateParser::new().with_deep_parse_extensions(false);
     parser.parse(raw).ok().map(|(rest, tbs)| (tbs, rest))
+}
+
+/// The field `signature` of a tbsCertificate: the first SEQUENCE behind version and serial number.
+fn signature_algorithm(tbs: &[u8]) -> Result<Vec<u8>, Reject> {
+    let what = "tbsCertificate.signature";
+    let fields = der::elements(what, der::only(what, der::SEQUENCE, tbs)?, TBS_FIELDS_MAX)?;
+    let found = fields.iter().find(|field| field.tag == der::SEQUENCE);
+    found.map(|field| field.raw.to_vec()).ok_or(Reject::Malformed { what })
 }
 
 fn range_in(whole: &[u8], part: &[u8]) -> Option<Range<usize>> {

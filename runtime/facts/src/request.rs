@@ -44,20 +44,7 @@ impl CertificationRequest {
     /// [`Reject::TooLarge`] beyond [`limits::CSR_LEN_BYTES_MAX`], checked first; [`Reject::Malformed`];
     /// [`Reject::TrailingBytes`]; [`Reject::FieldRepeated`] for an attribute or extension that stands twice.
     pub fn from_bytes(bytes: &[u8]) -> Result<CertificationRequest, Reject> {
-        let (what, limit) = ("CertificationRequest", limits::CSR_LEN_BYTES_MAX);
-        if bytes.len() > limit {
-            return Err(Reject::TooLarge { what, size: bytes.len(), limit });
-        }
-        if bytes.first() == Some(&0x30) {
-            return CertificationRequest::from_der(bytes);
-        }
-        let mut blocks = Pem::iter_from_buffer(bytes);
-        match (blocks.next(), blocks.next()) {
-            (Some(Ok(block)), None) if block.label.ends_with("CERTIFICATE REQUEST") => {
-                CertificationRequest::from_der(&block.contents)
-            }
-            _ => Err(Reject::Malformed { what }),
-        }
+        CertificationRequest::from_der(&der_of(bytes)?)
     }
 
     fn from_der(raw: &[u8]) -> Result<CertificationRequest, Reject> {
@@ -161,6 +148,26 @@ impl CertificationRequest {
             say("key.size", Value::Int(bits), Grade::Claimed)?;
         }
         say("key.strength", Value::Int(strength), Grade::Claimed)
+    }
+}
+
+/// The DER of a request in PEM or DER, not yet read.
+///
+/// # Errors
+/// [`Reject::TooLarge`] beyond [`limits::CSR_LEN_BYTES_MAX`]; [`Reject::Malformed`] where it is neither, or PEM with more
+/// than one block.
+pub fn der_of(bytes: &[u8]) -> Result<Vec<u8>, Reject> {
+    let (what, limit) = ("CertificationRequest", limits::CSR_LEN_BYTES_MAX);
+    if bytes.len() > limit {
+        return Err(Reject::TooLarge { what, size: bytes.len(), limit });
+    }
+    if bytes.first() == Some(&0x30) {
+        return Ok(bytes.to_vec());
+    }
+    let mut blocks = Pem::iter_from_buffer(bytes);
+    match (blocks.next(), blocks.next()) {
+        (Some(Ok(block)), None) if block.label.ends_with("CERTIFICATE REQUEST") => Ok(block.contents),
+        _ => Err(Reject::Malformed { what }),
     }
 }
 

@@ -6,15 +6,33 @@
 extern crate alloc;
 
 pub mod ast;
+mod bounds;
+pub mod codes;
 mod finding;
+mod grammar;
+pub mod limits;
+mod lower;
+mod message;
+mod parse;
+mod place;
+mod recover;
+mod token;
+mod tree;
+mod words;
 
 pub use finding::{Edit, Finding};
+pub use parse::parse;
+pub use token::{Token, TokenKind};
+pub use tree::{Node, NodeKind, Tree};
+pub use words::{RESERVED, is_reserved};
 
 /// A parsed file. Parsing never fails: what is wrong stands in the findings.
 #[derive(Clone, Debug)]
 pub struct Parse<'t> {
     /// The text that was parsed.
     pub source: &'t str,
+    /// The lossless tree.
+    pub tree: Tree,
     /// The typed view.
     pub file: ast::File<'t>,
     /// What is wrong, in the order of the text; empty for a file that can be formatted.

@@ -5,6 +5,7 @@ use pkic_facts::crypto::Sha256Digest;
 use pkic_facts::facts::{Binding, Facts, Statement};
 use pkic_facts::reject::{Reject, Stage};
 use pkic_facts::request::CertificationRequest;
+use pkic_facts::verified::activation::Activation;
 use pkic_facts::verified::{Evidence, Verified};
 use pkic_vocab::words::Words;
 use pkic_vocab::{FactId, Slot, Value};
@@ -22,6 +23,8 @@ pub struct Input<'a> {
     pub now: i64,
     /// The nonce that we gave out for this request, if any.
     pub nonce: Option<&'a [u8]>,
+    /// Our own record of a TPM credential that we made for this request, if any.
+    pub activation: Option<&'a Activation>,
 }
 
 impl Input<'_> {

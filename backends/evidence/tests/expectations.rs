@@ -74,13 +74,9 @@ fn every_attested_fact_hangs_on_the_anchor() {
 fn evidence_never_anchors_itself() {
     for case in cases() {
         let none = pkic_facts::anchors::AnchorSet::default();
-        let answer = support::appraise_with(
-            &case.parts,
-            case.request.as_deref(),
-            &none,
-            case.nonce.as_deref(),
-            case.now,
-        );
+        let (request, nonce) = (case.request.as_deref(), case.nonce.as_deref());
+        let activation = case.activation.as_ref();
+        let answer = support::appraise_with(&case.parts, request, &none, nonce, case.now, activation);
         assert_ne!(answer.verdict.name(), "verified", "{}", case.name);
         assert!(attested(answer.facts.table()).is_empty(), "{}", case.name);
     }

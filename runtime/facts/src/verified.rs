@@ -3,7 +3,7 @@
 //! A [`Verified`] is made by [`mint`]: decoding, by a `fn` pointer, the very bytes whose signature was just checked
 //! with a [`TrustedKey`]. A `fn` pointer captures nothing, so a decoder sees the signed bytes and no sibling of
 //! theirs. A [`TrustedKey`] comes from a path to an anchor, from an enrolled key, or from a credential activation
-//! ([`activation`]), and from nothing else. From a [`Verified`], [`Verified::preimage`], [`Verified::project`] and
+//! ([`activation`]), and from nothing else. [`VerifiedPath::decode_leaf`] decodes the tbsCertificate of a path's leaf. From a [`Verified`], [`Verified::preimage`], [`Verified::project`] and
 //! [`join`] lead to further ones, again by `fn` pointers. There is no other way: every field is private, and neither
 //! `Clone`, `Default`, `From` nor any decoding from stored data is implemented.
 use crate::anchors::{AnchorRef, AnchorSet};
@@ -225,6 +225,17 @@ pub fn mint<T>(
     let value = decode(&signed.message)?;
     let weak_hash = key.provenance.weak_hash || signed.scheme.is_weak();
     Ok(Verified { value, provenance: Provenance { weak_hash, ..key.provenance.clone() } })
+}
+
+impl VerifiedPath {
+    /// Decodes the leaf's tbsCertificate, whose signature the path has checked.
+    ///
+    /// # Errors
+    /// Those of `decode`.
+    pub fn decode_leaf<T>(&self, decode: fn(&[u8]) -> Result<T, Reject>) -> Result<Verified<T>, Reject> {
+        let provenance = TrustedKey::of_path(self).provenance;
+        Ok(Verified { value: decode(self.leaf().tbs().raw())?, provenance })
+    }
 }
 
 /// Makes one verified value of two from the same item of evidence. It rests on both.

@@ -13,6 +13,7 @@ use pkic_facts::anchors::{AnchorFile, AnchorSet};
 use pkic_facts::crypto::Sha256Digest;
 use pkic_facts::request::CertificationRequest;
 use pkic_facts::verified::Evidence;
+use pkic_facts::verified::activation::Activation;
 use pkic_vocab::{FactTable, Grade, time};
 use serde::Deserialize;
 use std::collections::BTreeMap;
@@ -31,6 +32,8 @@ pub struct Expectation {
     pub nonce_text: Option<String>,
     pub evidence: Vec<SampleFile>,
     pub request: Option<SampleFile>,
+    /// The registrar's record of a TPM credential, for evidence that answers one.
+    pub activation: Option<ActivationRecord>,
     pub anchors: Anchors,
     pub expect: Expect,
 }
@@ -40,6 +43,15 @@ pub struct Expectation {
 pub struct SampleFile {
     pub path: String,
     pub sha256: String,
+}
+
+#[derive(Deserialize, Debug)]
+#[serde(deny_unknown_fields)]
+pub struct ActivationRecord {
+    /// `sha256:` digest of the endorsement key's subjectPublicKeyInfo.
+    pub endorsement_key: String,
+    pub name_hex: String,
+    pub secret_hex: String,
 }
 
 #[derive(Deserialize, Debug)]
@@ -71,6 +83,7 @@ pub struct Case {
     pub request: Option<Vec<u8>>,
     pub anchors: AnchorSet,
     pub nonce: Option<Vec<u8>>,
+    pub activation: Option<Activation>,
     pub now: i64,
 }
 
@@ -137,6 +150,11 @@ fn load(expected: &Path, file: &Path) -> Option<Case> {
         request: expectation.request.as_ref().map(sample),
         anchors: AnchorSet::load(&anchor_files, &listing).unwrap_or_else(|error| panic!("{name}: {error}")),
         now: time::parse_date(&expectation.time).unwrap_or_else(|| panic!("{name}: no time")),
+        activation: expectation.activation.as_ref().map(|record| Activation {
+            endorsement_key: Sha256Digest::from_text(&record.endorsement_key).unwrap(),
+            name: hex_bytes(&record.name_hex),
+            secret: hex_bytes(&record.secret_hex),
+        }),
         nonce,
         name,
         expectation,
@@ -150,7 +168,8 @@ fn hex_bytes(text: &str) -> Vec<u8> {
 impl Case {
     /// Appraises these parts and this request with the case's anchors, time and nonce.
     pub fn appraise(&self, parts: &[Vec<u8>], request: Option<&[u8]>) -> Appraisal {
-        appraise_with(parts, request, &self.anchors, self.nonce.as_deref(), self.now)
+        let nonce = self.nonce.as_deref();
+        appraise_with(parts, request, &self.anchors, nonce, self.now, self.activation.as_ref())
     }
 }
 
@@ -161,11 +180,12 @@ pub fn appraise_with(
     anchors: &AnchorSet,
     nonce: Option<&[u8]>,
     now: i64,
+    activation: Option<&Activation>,
 ) -> Appraisal {
     let parts: Vec<&[u8]> = parts.iter().map(Vec::as_slice).collect();
     let evidence = Evidence::new("sample", &parts).unwrap();
     let request = request.and_then(|bytes| CertificationRequest::from_bytes(bytes).ok());
-    appraise(&Input { evidence: &evidence, request: request.as_ref(), anchors, now, nonce })
+    appraise(&Input { evidence: &evidence, request: request.as_ref(), anchors, now, nonce, activation })
 }
 
 /// Every fact above `claimed`, as path to `[basis, value]`.

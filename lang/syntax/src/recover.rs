@@ -27,6 +27,9 @@ const CLOSE_ONE: u8 = 0x02;
 const BAD: u8 = 0x04;
 const FILLER: u8 = 0x05;
 
+/// How much the grammar is given to read at first; most items are shorter.
+const FIRST_WINDOW_BYTES: u32 = 2048;
+
 /// A text that the grammar accepts.
 pub(crate) struct Recovered {
     pub(crate) text: String,
@@ -159,9 +162,30 @@ impl<'t> Recovery<'t, '_> {
     }
 
     /// Reads `rule` at the present token; gives the token behind it.
+    ///
+    /// The engine goes through all that it was given to find the line of an error, so it is given little at first,
+    /// and more only if it came to the end.
     fn read(&self, rule: Rule) -> Result<usize, Failure> {
         let start = self.span(self.at).start;
-        let text = self.text.get(start as usize..).unwrap_or("");
+        let mut size = FIRST_WINDOW_BYTES;
+        loop {
+            let behind = self.token_behind(start.saturating_add(size));
+            let is_rest = self.is_end(behind);
+            let end = if is_rest { self.text.len() } else { self.span(behind).start as usize };
+            let result = self.read_window(rule, start, end);
+            let reached = match &result {
+                Ok(at) => *at,
+                Err(failure) => failure.at,
+            };
+            if is_rest || reached.saturating_add(1) < behind {
+                return result;
+            }
+            size = size.saturating_mul(8);
+        }
+    }
+
+    fn read_window(&self, rule: Rule, start: u32, end: usize) -> Result<usize, Failure> {
+        let text = self.text.get(start as usize..end).unwrap_or("");
         let offset = |at: usize| start.saturating_add(u32::try_from(at).unwrap_or(u32::MAX));
         match Grammar::parse(rule, text) {
             Ok(pairs) => {

@@ -26,6 +26,11 @@ fn shared_policies_parse() {
         assert_eq!(parse.findings, [], "{}", path.display());
         assert_eq!(parse.tree.print(&source), source);
         assert!(parse.file.head.is_some() && !parse.file.decls.is_empty(), "{}", path.display());
+        let formatted = pkic_syntax::format(&parse).unwrap();
+        let again = pkic_syntax::parse(&formatted);
+        assert_eq!(again.findings, [], "{formatted}");
+        assert!(pkic_syntax::ast_eq(&parse.file, &again.file), "{formatted}");
+        assert_eq!(pkic_syntax::format(&again).unwrap(), formatted);
         count += 1;
     }
     assert_eq!(count, 7);

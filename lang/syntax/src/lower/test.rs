@@ -106,6 +106,9 @@ impl<'t> Lower<'t, '_> {
 
     fn table_head(&mut self, pair: &Pair<'_, Rule>) -> Table<'t> {
         let span = exact(pair);
+        if self.text(span).contains('\n') {
+            self.report("E0031", span, "the head of a table stands on one line".to_string(), None);
+        }
         self.leaf(NodeKind::Row, span);
         let mut columns = Vec::new();
         for part in pair.clone().into_inner() {
@@ -135,7 +138,11 @@ impl<'t> Lower<'t, '_> {
             let span = self.span_of(&part);
             cells.push(Cell { kind, span });
         }
-        match misfit(&table.columns, &cells) {
+        let message = match self.text(span).contains('\n') {
+            true => Some("a row stands on one line".to_string()),
+            false => misfit(&table.columns, &cells),
+        };
+        match message {
             Some(message) => {
                 self.report("E0031", span, message, Some("one cell for each column, each row on its line"))
             }

@@ -284,6 +284,31 @@ pub fn verify_signature(
         .map_err(|_| Reject::SignatureInvalid { scheme: scheme.name(), key: Sha256Digest::of(spki) })
 }
 
+/// The DER form of an ECDSA signature that stands as `r` and `s` of a fixed width, as COSE and JOSE write it.
+pub fn ecdsa_der_of_fixed(signature: &[u8], width_bytes: usize) -> Option<Vec<u8>> {
+    let (r, s) = signature.split_at_checked(width_bytes)?;
+    if s.len() != width_bytes || width_bytes > 66 {
+        return None;
+    }
+    let integer = |octets: &[u8]| {
+        let zeros =
+            octets.iter().take_while(|octet| **octet == 0).count().min(octets.len().saturating_sub(1));
+        let mut content: Vec<u8> = octets.iter().skip(zeros).copied().collect();
+        if content.first().is_some_and(|octet| octet & 0x80 != 0) {
+            content.insert(0, 0);
+        }
+        element(0x02, &content)
+    };
+    Some(element(0x30, &[integer(r), integer(s)].concat()))
+}
+
+/// One DER element of at most 255 octets of content.
+fn element(tag: u8, content: &[u8]) -> Vec<u8> {
+    let length = u8::try_from(content.len()).unwrap_or(u8::MAX);
+    let head = if length < 0x80 { vec![tag, length] } else { vec![tag, 0x81, length] };
+    [head.as_slice(), content].concat()
+}
+
 fn algorithm_for(kind: KeyKind, scheme: Scheme, bits: usize) -> Option<&'static dyn VerificationAlgorithm> {
     Some(match (kind, scheme) {
         (KeyKind::Rsa, Scheme::RsaPkcs1(hash)) => return rsa_pkcs1(hash, bits),

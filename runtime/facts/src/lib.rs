@@ -8,6 +8,7 @@ pub mod anchors;
 pub mod certificate;
 pub mod crypto;
 pub mod der;
+pub mod envelope;
 pub mod facts;
 pub mod path;
 pub mod reject;

@@ -268,6 +268,25 @@ pub enum Reject {
         /// What the evidence carries.
         found: Operand,
     },
+    /// A signed artefact has a layout that this build does not read.
+    VersionUnsupported {
+        /// The version that it reads.
+        supported: u64,
+        /// The version of the artefact.
+        found: u64,
+    },
+    /// A signed artefact is signed by a key that does not count here.
+    SignerUnknown {
+        /// SHA-256 of the signer's subjectPublicKeyInfo.
+        key: Sha256Digest,
+    },
+    /// A signed artefact is of another kind than needed.
+    KindMismatch {
+        /// The kind needed.
+        expected: &'static str,
+        /// The kind found.
+        found: &'static str,
+    },
     /// A signed artefact is older than one that was seen before.
     SequenceRollback {
         /// The sequence number last seen.
@@ -336,6 +355,9 @@ impl Reject {
             Reject::KeyMismatch { .. } => ("key-mismatch", Stage::Binding),
             Reject::OtherEvidence { .. } => ("other-evidence", Stage::Binding),
             Reject::NonceMismatch { .. } => ("nonce-mismatch", Stage::Freshness),
+            Reject::VersionUnsupported { .. } => ("version-unsupported", Stage::Parse),
+            Reject::SignerUnknown { .. } => ("signer-unknown", Stage::Signature),
+            Reject::KindMismatch { .. } => ("kind-mismatch", Stage::Format),
             Reject::SequenceRollback { .. } => ("sequence-rollback", Stage::Freshness),
             Reject::Stale { .. } => ("stale", Stage::Freshness),
             Reject::PropertyRefused { .. } => ("property-refused", Stage::Profile),
@@ -414,6 +436,13 @@ impl fmt::Display for Reject {
             Reject::NonceMismatch { expected, found } => {
                 write!(f, "the nonce is {found}, ours was {expected}")
             }
+            Reject::VersionUnsupported { supported, found } => {
+                write!(f, "version {found} of the envelope is not supported, only {supported}")
+            }
+            Reject::SignerUnknown { key } => {
+                write!(f, "the signer's key `{key}` is not one of those that count")
+            }
+            Reject::KindMismatch { expected, found } => write!(f, "this is a {found}, expected a {expected}"),
             Reject::SequenceRollback { last_seen, found } => {
                 write!(f, "sequence {found} is lower than {last_seen}, which was seen before")
             }

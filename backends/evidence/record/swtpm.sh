@@ -3,6 +3,7 @@
 #
 #   record/swtpm.sh [FOLDER]
 #
+# It then writes the new digests into tests/expected/tpm-recorded-*.toml and anchors/tpm-recorded.toml, whose facts stay as they are.
 # Needs swtpm, swtpm-tools, tpm2-tools, the tpm2 provider of OpenSSL 3, python3, and the program that MAKE_CREDENTIAL names (by default
 # the example make_credential of this crate, run by cargo). Every run makes new keys; nothing of the TPM's state is kept.
 set -eu
@@ -98,6 +99,7 @@ certify certify-loose app-ec ak-loose
 certify_creation creation-ec app-ec ak-ec ecdsa
 certify_creation creation-ec384 app-ec384 ak-ec ecdsa
 certify_creation creation-rsa app-rsa ak-rsa rsassa
+certify_creation creation-duplicable app-duplicable ak-ec ecdsa
 certify_creation creation-loose app-ec ak-loose ecdsa
 tpm2_quote -c ak-ec.ctx -l sha256:0,7 -q "$nonce" -g sha256 -m quote.attest -s quote.signature; flush
 
@@ -133,7 +135,7 @@ ak_certificate ak-ec-certificate-no-eku ak-ec plain
 # --- credential activation: our half makes the credential, the TPM opens it ---------------------------------------
 tpm2_flushcontext -s
 activate() { # NAME EK AK HANDLE
-    $MAKE_CREDENTIAL "$out/$2.der" "$(xxd -p -c 200 "$3.name")" "$1.challenge" "$1.blob"
+    $MAKE_CREDENTIAL "$out/$2.der" "$(xxd -p -c 200 "$3.name")" "$1.challenge" "$1.randomness" "$1.blob"
     tpm2_startauthsession --policy-session -S session.ctx
     tpm2_policysecret -S session.ctx -c e >/dev/null
     tpm2_activatecredential -c "$3.ctx" -C "$4" -i "$1.blob" -o "$1.secret" -P session:session.ctx >/dev/null
@@ -144,11 +146,10 @@ activate activation-ec ek-rsa ak-ec 0x81010001
 activate activation-rsa ek-rsa ak-rsa 0x81010001
 activate activation-loose ek-rsa ak-loose 0x81010001
 activate_plain() { # NAME EK AK HANDLE: the high-range templates let their authorisation value be enough
-    $MAKE_CREDENTIAL "$out/$2.der" "$(xxd -p -c 200 "$3.name")" "$1.challenge" "$1.blob"
-    tpm2_activatecredential -c "$3.ctx" -C "$4" -i "$1.blob" -o "$1.secret" >/dev/null || true
+    $MAKE_CREDENTIAL "$out/$2.der" "$(xxd -p -c 200 "$3.name")" "$1.challenge" "$1.randomness" "$1.blob"
+    tpm2_activatecredential -c "$3.ctx" -C "$4" -i "$1.blob" -o "$1.secret" >/dev/null
     flush
 }
-tpm2_readpublic -c 0x81010016 >&2
 activate_plain activation-ec-by-ecc-ek ek-ecc ak-ec 0x81010016
 
 # --- requests -----------------------------------------------------------------------------------------------------
@@ -164,6 +165,96 @@ request app-rsa 0x81010012
 request app-duplicable 0x81010013
 request app-imported 0x81010014
 
-cp ./*.tss ./*.creation ./*.attest ./*.signature ./*.name ./*.challenge ./*.blob ./*.secret "$out"
-rm -f "$out"/srk.tss
-printf %s "$nonce" > "$out/nonce.hex"
+# --- the containers and the registrar's records --------------------------------------------------------------------
+cp ./ak-ec.name ./ak-rsa.name ./ak-loose.name "$out"
+for activation in activation-ec activation-rsa activation-ec-by-ecc-ek; do
+    cp "$activation.challenge" "$activation.randomness" "$activation.blob" "$out"
+done
+cp activation-loose.challenge "$out"
+chmod 644 "$out"/*
+python3 - "$out" <<'END'
+import base64, json, pathlib, sys
+
+out = pathlib.Path(sys.argv[1])
+text = lambda data: base64.b64encode(data).decode()
+here = lambda name: text(pathlib.Path(name).read_bytes())
+kept = lambda name: text((out / name).read_bytes())
+
+
+def container(name, format, attestation, key, **members):
+    data = {"format": format, "attest": here(attestation + ".attest"), "signature": here(attestation + ".signature")}
+    data["public"] = here(key + ".tss")
+    data.update({member.replace("_", "-"): value for member, value in members.items()})
+    (out / (name + ".json")).write_text(json.dumps(data, indent=1) + "\n")
+
+
+by_certificate = lambda ak, certificate: {"ak_public": here(ak + ".tss"), "ak_chain": [kept(certificate + ".der")]}
+by_activation = lambda ak, ek, activation: {
+    "ak_public": here(ak + ".tss"),
+    "ek_chain": [kept(ek + ".der"), kept("ek-issuer.der")],
+    "activation_secret": here(activation + ".secret"),
+}
+created = lambda key: {"creation_data": here(key + ".creation")}
+
+ec = by_certificate("ak-ec", "ak-ec-certificate")
+certify, creation = "tpm2-certify", "tpm2-certify-creation"
+container("certify-ec", certify, "certify-ec", "app-ec", **ec)
+container("certify-rsa", certify, "certify-rsa", "app-rsa", **by_certificate("ak-rsa", "ak-rsa-certificate"))
+container("certify-duplicable", certify, "certify-duplicable", "app-duplicable", **ec)
+container("certify-imported", certify, "certify-imported", "app-imported", **ec)
+container("certify-loose", certify, "certify-loose", "app-ec", ak_public=here("ak-loose.tss"))
+container("certify-without-purpose", certify, "certify-ec", "app-ec", **by_certificate("ak-ec", "ak-ec-certificate-no-eku"))
+container("certify-bare", certify, "certify-ec", "app-ec", ak_public=here("ak-ec.tss"))
+container("quote", certify, "quote", "app-ec", **ec)
+container("creation-ec", creation, "creation-ec", "app-ec", **created("app-ec"), **by_activation("ak-ec", "ek-rsa", "activation-ec"))
+container(
+    "creation-ec384", creation, "creation-ec384", "app-ec384", **created("app-ec384"),
+    **by_activation("ak-ec", "ek-ecc", "activation-ec-by-ecc-ek"))
+container("creation-rsa", creation, "creation-rsa", "app-rsa", **created("app-rsa"), **by_activation("ak-rsa", "ek-rsa", "activation-rsa"))
+container(
+    "creation-duplicable", creation, "creation-duplicable", "app-duplicable", **created("app-duplicable"),
+    **by_activation("ak-ec", "ek-rsa", "activation-ec"))
+container(
+    "creation-loose", creation, "creation-loose", "app-ec", **created("app-ec"),
+    **by_activation("ak-loose", "ek-rsa", "activation-loose"))
+END
+
+# --- what the expectation files say of the files above -------------------------------------------------------------
+python3 - "$out" "$here/../tests/expected" <<'END'
+import hashlib, pathlib, re, subprocess, sys
+
+out, expected = map(pathlib.Path, sys.argv[1:])
+listed = re.compile('path = "recorded/swtpm/([^"]+)"\nsha256 = "[0-9a-f]*"')
+activated = re.compile('# recorded: (.*) (.*) (.*)\nendorsement_key = ".*"\nname_hex = ".*"\nsecret_hex = ".*"')
+sha256 = lambda data: hashlib.sha256(data).hexdigest()
+
+
+def spki_digest(certificate):
+    extract = ["openssl", "x509", "-inform", "DER", "-in", out / certificate, "-pubkey", "-noout"]
+    pem = subprocess.run(extract, check=True, capture_output=True).stdout
+    to_der = ["openssl", "pkey", "-pubin", "-outform", "DER"]
+    return "sha256:" + sha256(subprocess.run(to_der, input=pem, check=True, capture_output=True).stdout)
+
+
+def with_digest(match):
+    digest = sha256((out / match[1]).read_bytes())
+    return f'path = "recorded/swtpm/{match[1]}"\nsha256 = "{digest}"'
+
+
+def with_record(match):
+    key = spki_digest(match[1] + ".der")
+    name, secret = ((out / file).read_bytes().hex() for file in [match[2] + ".name", match[3] + ".challenge"])
+    files = f"# recorded: {match[1]} {match[2]} {match[3]}"
+    return f'{files}\nendorsement_key = "{key}"\nname_hex = "{name}"\nsecret_hex = "{secret}"'
+
+
+for file in expected.glob("tpm-recorded-*.toml"):
+    file.write_text(activated.sub(with_record, listed.sub(with_digest, file.read_text())))
+listing = expected / "anchors" / "tpm-recorded.toml"
+text = listing.read_text() if listing.exists() else ""
+for name, file in [("swtpm-localca", "ek-root.der"), ("recorded attestation key CA", "ak-ca.der")]:
+    digest = spki_digest(file)
+    text = re.sub(f'(name = "{name}"\nspki = ")[^"]*', lambda match: match[1] + digest, text)
+if text:
+    listing.write_text(text)
+END

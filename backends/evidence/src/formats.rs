@@ -1,6 +1,6 @@
 //! The table of evidence formats.
 use crate::appraise::{Appraised, Input, NotVerified};
-use crate::yubikey_piv;
+use crate::{tpm, yubikey_piv};
 
 /// An evidence format.
 #[derive(Debug, Clone, Copy)]
@@ -16,7 +16,12 @@ pub struct Format {
 }
 
 /// Every format of this build, in the order in which they are tried.
-pub const FORMATS: &[Format] = &[yubikey_piv::FORMAT];
+pub const FORMATS: &[Format] = &[
+    yubikey_piv::FORMAT,
+    tpm::certify::CERTIFY,
+    tpm::certify::CERTIFY_CREATION,
+    tpm::webauthn_tpm::FORMAT,
+];
 
 /// The format of that name.
 pub fn by_name(name: &str) -> Option<&'static Format> {

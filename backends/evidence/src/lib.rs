@@ -6,6 +6,7 @@
 //! are decided once, in `pkic_facts::facts`. Nothing here reads a file or a clock, and nothing knows a policy.
 pub mod appraise;
 pub mod formats;
+pub mod tpm;
 pub mod yubikey_piv;
 
 pub use appraise::{Appraisal, Input, Verdict, appraise};

@@ -6,6 +6,7 @@
 //! Source: TPM 2.0 Library, Part 1, section 24 (credential protection), section 11.4.10 (KDFa and KDFe), annexes B.10.4 and C.6.4
 //! (secret sharing with RSA and ECC); TCG EK Credential Profile 2.5, annex B (which algorithms go with which endorsement key).
 use super::public::padded;
+use super::structures::digest_len_bytes;
 use super::wire::Reader;
 use aws_lc_rs::agreement;
 use aws_lc_rs::cipher::{AES_128, AES_256, EncryptingKey, EncryptionContext, UnboundCipherKey};
@@ -291,13 +292,4 @@ fn coordinates(point: &[u8], width: usize) -> Result<(Vec<u8>, Vec<u8>), Activat
 fn sized(bytes: &[u8]) -> Vec<u8> {
     let size = u16::try_from(bytes.len()).unwrap_or(u16::MAX);
     [&size.to_be_bytes(), bytes].concat()
-}
-
-const fn digest_len_bytes(hash: Hash) -> usize {
-    match hash {
-        Hash::Sha1 => 20,
-        Hash::Sha256 => 32,
-        Hash::Sha384 => 48,
-        Hash::Sha512 => 64,
-    }
 }

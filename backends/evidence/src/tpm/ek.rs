@@ -17,6 +17,9 @@ pub const ATTESTATION_KEY_PURPOSE: &str = "2.23.133.8.3";
 const TPM_MANUFACTURER: &str = "2.23.133.2.1";
 const TPM_MODEL: &str = "2.23.133.2.2";
 const TPM_VERSION: &str = "2.23.133.2.3";
+const CERTIFICATE_POLICIES: &str = "2.5.29.32";
+/// `szOID_ENROLL_EKVERIFYCREDS`: the issuer believed the user, and looked at no endorsement key (Microsoft TPM key attestation).
+const BELIEVED_THE_USER: &str = "1.3.6.1.4.1.311.21.32";
 const SUBJECT_ALT_NAME: &str = "2.5.29.17";
 const AAGUID: &str = "1.3.6.1.4.1.45724.1.1.4";
 /// Identifier octet of `GeneralName.directoryName`.
@@ -53,7 +56,8 @@ impl Device {
             device.read_names(&extension.value)?;
         }
         if let Some(extension) = tbs.extension(AAGUID) {
-            device.aaguid = Some(der::only("id-fido-gen-ce-aaguid", der::OCTET_STRING, &extension.value)?.to_vec());
+            device.aaguid =
+                Some(der::only("id-fido-gen-ce-aaguid", der::OCTET_STRING, &extension.value)?.to_vec());
         }
         Ok(device)
     }
@@ -76,6 +80,13 @@ impl Device {
                 field: "attestation key certificate basicConstraints.cA",
                 expected: Operand::Word("false"),
                 found: Operand::Word("true"),
+            });
+        }
+        if certificate_policies(&tbs)?.iter().any(|policy| policy == BELIEVED_THE_USER) {
+            return Err(Reject::PropertyRefused {
+                field: "attestation key certificate certificatePolicies",
+                expected: Operand::Word("an endorsement key that was verified"),
+                found: Operand::Oid(BELIEVED_THE_USER.to_owned()),
             });
         }
         Self::from_tbs(raw)
@@ -158,6 +169,17 @@ impl Device {
             }
         }
     }
+}
+
+fn certificate_policies(tbs: &Tbs) -> Result<Vec<String>, Reject> {
+    let what = "certificatePolicies";
+    let Some(extension) = tbs.extension(CERTIFICATE_POLICIES) else { return Ok(Vec::new()) };
+    let policies = der::elements(what, der::only(what, der::SEQUENCE, &extension.value)?, NAMES_MAX)?;
+    let policy = |policy: &der::Element<'_>| {
+        let (oid, _) = der::expect(what, der::OBJECT_IDENTIFIER, policy.content)?;
+        der::oid_text(oid).ok_or(Reject::Malformed { what })
+    };
+    policies.iter().map(policy).collect()
 }
 
 /// Whether a certificate read from a TPM's storage had padding behind it.

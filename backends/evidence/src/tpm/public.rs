@@ -1,10 +1,11 @@
 //! An object's public area, its Name, and its key as a subjectPublicKeyInfo.
 //!
 //! Source: TPM 2.0 Library, Part 2, section 12.2 (`TPMT_PUBLIC`) and Part 1, section 16 (Names).
-use super::structures::{
-    DIGEST_LEN_MAX, RSA_LEN_MAX, TPM_ALG_ECDSA, TPM_ALG_RSAPSS, TPM_ALG_RSASSA, hash_from_id, hash_id, unsupported,
-};
 use super::der_write;
+use super::structures::{
+    DIGEST_LEN_MAX, RSA_LEN_MAX, TPM_ALG_ECDSA, TPM_ALG_RSAPSS, TPM_ALG_RSASSA, hash_from_id, hash_id,
+    unsupported,
+};
 use super::wire::{Reader, without_size_prefix};
 use pkic_facts::crypto::Hash;
 use pkic_facts::reject::{Operand, Reject};
@@ -69,7 +70,7 @@ pub enum Curve {
 
 impl Curve {
     /// The length of a coordinate, in bytes.
-        pub const fn coordinate_len_bytes(self) -> usize {
+    pub const fn coordinate_len_bytes(self) -> usize {
         match self {
             Self::P256 => 32,
             Self::P384 => 48,
@@ -80,16 +81,16 @@ impl Curve {
     const fn algorithm_identifier(self) -> &'static [u8] {
         match self {
             Self::P256 => &[
-                0x30, 0x13, 0x06, 0x07, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x02, 0x01, 0x06, 0x08, 0x2a, 0x86, 0x48, 0xce,
-                0x3d, 0x03, 0x01, 0x07,
+                0x30, 0x13, 0x06, 0x07, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x02, 0x01, 0x06, 0x08, 0x2a, 0x86,
+                0x48, 0xce, 0x3d, 0x03, 0x01, 0x07,
             ],
             Self::P384 => &[
-                0x30, 0x10, 0x06, 0x07, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x02, 0x01, 0x06, 0x05, 0x2b, 0x81, 0x04, 0x00,
-                0x22,
+                0x30, 0x10, 0x06, 0x07, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x02, 0x01, 0x06, 0x05, 0x2b, 0x81,
+                0x04, 0x00, 0x22,
             ],
             Self::P521 => &[
-                0x30, 0x10, 0x06, 0x07, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x02, 0x01, 0x06, 0x05, 0x2b, 0x81, 0x04, 0x00,
-                0x23,
+                0x30, 0x10, 0x06, 0x07, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x02, 0x01, 0x06, 0x05, 0x2b, 0x81,
+                0x04, 0x00, 0x23,
             ],
         }
     }
@@ -117,7 +118,7 @@ pub struct Symmetric {
 
 impl Symmetric {
     /// Whether this is AES in CFB mode.
-        pub const fn is_aes_cfb(self) -> bool {
+    pub const fn is_aes_cfb(self) -> bool {
         self.algorithm == TPM_ALG_AES && self.mode == TPM_ALG_CFB
     }
 }
@@ -130,59 +131,61 @@ impl ObjectAttributes {
     const RESERVED: u32 = 0xFFF0_F009;
 
     /// `fixedTPM`: the object cannot be duplicated to another TPM.
-        pub const fn fixed_tpm(self) -> bool {
+    pub const fn fixed_tpm(self) -> bool {
         self.0 & (1 << 1) != 0
     }
 
     /// `fixedParent`: the object cannot be moved under another parent.
-        pub const fn fixed_parent(self) -> bool {
+    pub const fn fixed_parent(self) -> bool {
         self.0 & (1 << 4) != 0
     }
 
     /// `sensitiveDataOrigin`: the TPM generated the private part.
-        pub const fn sensitive_data_origin(self) -> bool {
+    pub const fn sensitive_data_origin(self) -> bool {
         self.0 & (1 << 5) != 0
     }
 
     /// `userWithAuth`: the object's authorisation value is enough to use it.
-        pub const fn user_with_auth(self) -> bool {
+    pub const fn user_with_auth(self) -> bool {
         self.0 & (1 << 6) != 0
     }
 
     /// `encryptedDuplication`: the object may leave only under an inner wrapping key and for a given new parent.
-        pub const fn encrypted_duplication(self) -> bool {
+    pub const fn encrypted_duplication(self) -> bool {
         self.0 & (1 << 11) != 0
     }
 
     /// `restricted`: the key signs nothing that could pass for a TPM structure unless the TPM made it.
-        pub const fn restricted(self) -> bool {
+    pub const fn restricted(self) -> bool {
         self.0 & (1 << 16) != 0
     }
 
     /// `decrypt`: the private part decrypts.
-        pub const fn decrypt(self) -> bool {
+    pub const fn decrypt(self) -> bool {
         self.0 & (1 << 17) != 0
     }
 
     /// `sign`: the private part signs.
-        pub const fn sign(self) -> bool {
+    pub const fn sign(self) -> bool {
         self.0 & (1 << 18) != 0
     }
 
-    /// What keeps this from being an attestation key, or `None`: it must be restricted, sign, not decrypt, and never have been outside.
-        pub const fn not_an_attestation_key(self) -> Option<&'static str> {
+    /// The attribute that keeps this from being an attestation key, and whether it is set; `None` if none does.
+    ///
+    /// Such a key is restricted, signs, does not decrypt, and was never outside its TPM.
+    pub const fn not_an_attestation_key(self) -> Option<(&'static str, bool)> {
         if !self.restricted() {
-            Some("restricted is clear: it would sign a TPMS_ATTEST made up by the host")
+            Some(("TPMA_OBJECT.restricted", false))
         } else if !self.sign() {
-            Some("sign is clear")
+            Some(("TPMA_OBJECT.sign", false))
         } else if self.decrypt() {
-            Some("decrypt is set")
+            Some(("TPMA_OBJECT.decrypt", true))
         } else if !self.fixed_tpm() {
-            Some("fixedTPM is clear")
+            Some(("TPMA_OBJECT.fixedTPM", false))
         } else if !self.fixed_parent() {
-            Some("fixedParent is clear")
+            Some(("TPMA_OBJECT.fixedParent", false))
         } else if !self.sensitive_data_origin() {
-            Some("sensitiveDataOrigin is clear")
+            Some(("TPMA_OBJECT.sensitiveDataOrigin", false))
         } else {
             None
         }
@@ -218,36 +221,83 @@ impl Public {
     /// The object's Name: the identifier of `nameAlg`, then the digest of the public area.
     ///
     /// Source: TPM 2.0 Library, Part 1, section 16.
-        pub fn name(&self) -> Vec<u8> {
+    pub fn name(&self) -> Vec<u8> {
         let mut name = hash_id(self.name_alg).to_be_bytes().to_vec();
         name.extend(self.name_alg.digest(&self.bytes));
         name
     }
 
+    /// The structure without its size: what the Name is computed over.
+    pub fn bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+
     /// `TPMT_PUBLIC.nameAlg`.
-        pub const fn name_alg(&self) -> Hash {
+    pub const fn name_alg(&self) -> Hash {
         self.name_alg
     }
 
     /// `TPMT_PUBLIC.objectAttributes`.
-        pub const fn attributes(&self) -> ObjectAttributes {
+    pub const fn attributes(&self) -> ObjectAttributes {
         self.attributes
     }
 
     /// `TPMT_PUBLIC.authPolicy`: empty if the object has no policy.
-        pub fn auth_policy(&self) -> &[u8] {
+    pub fn auth_policy(&self) -> &[u8] {
         &self.auth_policy
     }
 
     /// The symmetric algorithm of a storage key, `None` for a signing key.
-        pub const fn symmetric(&self) -> Option<Symmetric> {
+    pub const fn symmetric(&self) -> Option<Symmetric> {
         self.symmetric
     }
 
     /// The public key.
-        pub const fn key(&self) -> &PublicKey {
+    pub const fn key(&self) -> &PublicKey {
         &self.key
     }
+
+    /// The public key as a subjectPublicKeyInfo in DER, as a request has it.
+    ///
+    /// Source: RFC 3279 section 2.3.1 (RSA), RFC 5480 section 2 (ECC, named curve, uncompressed point).
+    pub fn spki(&self) -> Vec<u8> {
+        match &self.key {
+            PublicKey::Ecc { curve, x, y } => ecc_spki(*curve, x, y),
+            PublicKey::Rsa { modulus, exponent } => rsa_key_spki(modulus, &exponent.to_be_bytes()),
+        }
+    }
+}
+
+/// The subjectPublicKeyInfo of an ECC key; coordinates without leading zeros are padded.
+pub(super) fn ecc_spki(curve: Curve, x: &[u8], y: &[u8]) -> Vec<u8> {
+    let width = curve.coordinate_len_bytes();
+    let point = [vec![0x04], padded(x, width), padded(y, width)].concat();
+    der_write::element(0x30, &[curve.algorithm_identifier(), &bit_string(&point)])
+}
+
+/// The subjectPublicKeyInfo of an RSA key from its big-endian integers.
+pub(super) fn rsa_key_spki(modulus: &[u8], exponent: &[u8]) -> Vec<u8> {
+    rsa_spki(&der_write::element(0x30, &[&der_write::integer(modulus), &der_write::integer(exponent)]))
+}
+
+/// `rsaEncryption` with NULL parameters.
+const RSA_ALGORITHM_IDENTIFIER: &[u8] =
+    &[0x30, 0x0d, 0x06, 0x09, 0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x01, 0x01, 0x05, 0x00];
+
+/// The subjectPublicKeyInfo of an RSAPublicKey.
+pub(super) fn rsa_spki(rsa_public_key: &[u8]) -> Vec<u8> {
+    der_write::element(0x30, &[RSA_ALGORITHM_IDENTIFIER, &bit_string(rsa_public_key)])
+}
+
+fn bit_string(octets: &[u8]) -> Vec<u8> {
+    der_write::element(0x03, &[&[0], octets])
+}
+
+/// `octets`, no longer than `width`, with zeros in front up to `width`.
+pub(super) fn padded(octets: &[u8], width: usize) -> Vec<u8> {
+    let mut out = vec![0; width.saturating_sub(octets.len())];
+    out.extend_from_slice(octets);
+    out
 }
 
 fn read_symmetric(reader: &mut Reader<'_>) -> Result<Option<Symmetric>, Reject> {
@@ -312,4 +362,3 @@ fn read_ecc_key(reader: &mut Reader<'_>) -> Result<PublicKey, Reject> {
     let y = reader.sized("TPMS_ECC_POINT.y", len_max)?.to_vec();
     Ok(PublicKey::Ecc { curve, x, y })
 }
-

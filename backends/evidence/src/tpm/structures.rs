@@ -54,6 +54,28 @@ pub const fn hash_id(hash: Hash) -> u16 {
     }
 }
 
+/// A Name taken apart: its hash function and the digest.
+///
+/// # Errors
+/// [`Reject::Malformed`] where the digest has another length than the hash function's; [`Reject::AlgorithmUnsupported`].
+pub fn hash_of_name(name: &[u8]) -> Result<(Hash, &[u8]), Reject> {
+    let mut reader = Reader::new(name);
+    let hash = hash_from_id(reader.u16("TPM2B_NAME")?)?;
+    let digest = reader.take("TPM2B_NAME", digest_len_bytes(hash))?;
+    reader.finish("TPM2B_NAME")?;
+    Ok((hash, digest))
+}
+
+/// The length of a digest, in bytes.
+pub const fn digest_len_bytes(hash: Hash) -> usize {
+    match hash {
+        Hash::Sha1 => 20,
+        Hash::Sha256 => 32,
+        Hash::Sha384 => 48,
+        Hash::Sha512 => 64,
+    }
+}
+
 pub(super) fn unsupported(id: u16) -> Reject {
     Reject::AlgorithmUnsupported { found: Operand::Number(i128::from(id)) }
 }
@@ -145,7 +167,9 @@ impl Attest {
             other => {
                 return Err(Reject::FieldMismatch {
                     field: "TPMS_ATTEST.type",
-                    expected: Operand::Word("TPM_ST_ATTEST_CERTIFY, TPM_ST_ATTEST_CREATION or TPM_ST_ATTEST_QUOTE"),
+                    expected: Operand::Word(
+                        "TPM_ST_ATTEST_CERTIFY, TPM_ST_ATTEST_CREATION or TPM_ST_ATTEST_QUOTE",
+                    ),
                     found: Operand::bytes(&other.to_be_bytes()),
                 });
             }
@@ -159,11 +183,8 @@ fn read_clock_info(reader: &mut Reader<'_>) -> Result<ClockInfo, Reject> {
     let clock_ms = reader.u64("TPMS_CLOCK_INFO.clock")?;
     let reset_count = reader.u32("TPMS_CLOCK_INFO.resetCount")?;
     let restart_count = reader.u32("TPMS_CLOCK_INFO.restartCount")?;
-    let safe = match reader.u8("TPMS_CLOCK_INFO.safe")? {
-        0 => false,
-        1 => true,
-        _ => return Err(Reject::Malformed { what: "TPMS_CLOCK_INFO.safe" }),
-    };
+    // TPMI_YES_NO is 0 or 1; the vectors of WebAuthn have another octet there, and nothing hangs on it.
+    let safe = reader.u8("TPMS_CLOCK_INFO.safe")? != 0;
     Ok(ClockInfo { clock_ms, reset_count, restart_count, safe })
 }
 
@@ -289,13 +310,13 @@ impl CreationData {
         Ok(Self { bytes: bytes.to_vec(), outside_info })
     }
 
-    /// `H(creationData)` with the object's `nameAlg`: what `TPMS_CREATION_INFO.creationHash` must equal.
-        pub fn hash(&self, name_alg: Hash) -> Vec<u8> {
-        name_alg.digest(&self.bytes)
+    /// The structure without its size: what `TPMS_CREATION_INFO.creationHash` is the digest of.
+    pub fn bytes(&self) -> &[u8] {
+        &self.bytes
     }
 
     /// `TPMS_CREATION_DATA.outsideInfo`: data that the creator passed in.
-        pub fn outside_info(&self) -> &[u8] {
+    pub fn outside_info(&self) -> &[u8] {
         &self.outside_info
     }
 }

@@ -181,18 +181,13 @@ impl<'t> Printer<'t> {
     }
 
     fn begins_line(&self, at: usize) -> bool {
-        let is_policy_line = match self.text(at) {
-            "lab" => self.is_edition(at, 2),
-            "policy" => self.is_edition(at, 2),
-            _ => false,
-        };
-        is_policy_line || self.starts.contains(&self.span(at).start)
+        (matches!(self.text(at), "lab" | "policy") && self.is_behind_edition(at))
+            || self.starts.contains(&self.span(at).start)
     }
 
-    /// Whether the token stands behind `edition` and its number, at the head of the file.
-    fn is_edition(&self, at: usize, distance: usize) -> bool {
-        let significant = (0..at).filter(|before| !self.is_comment(*before)).count();
-        significant == distance
+    /// Whether the token is the third of the file, behind `edition` and its number.
+    fn is_behind_edition(&self, at: usize) -> bool {
+        (0..at).filter(|before| !self.is_comment(*before)).take(3).count() == 2
     }
 
     fn token(&mut self) {
@@ -290,7 +285,12 @@ impl<'t> Printer<'t> {
     fn may_wrap_before(&self, at: usize) -> bool {
         let text = self.text(at);
         let before = at.checked_sub(1).map_or("", |before| self.text(before));
-        before == "," || matches!(text, "&&" | "||") || (text == "cites" && before != ".")
+        let is_anchor_part = match text {
+            "purpose" => before.starts_with('"'),
+            "formats" => at.checked_sub(2).is_some_and(|index| self.text(index) == "purpose"),
+            _ => false,
+        };
+        is_anchor_part || before == "," || matches!(text, "&&" | "||") || (text == "cites" && before != ".")
     }
 
     /// Whether what stands up to the next chance does not fit on the line any more.

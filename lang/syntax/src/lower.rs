@@ -135,7 +135,32 @@ impl<'t> Lower<'t, '_> {
             self.closed += 1;
         }
         let end = if self.significant_end > raw.start { self.significant_end } else { raw.end };
-        Span { start: raw.start, end }
+        let bad = self
+            .bad
+            .partition_point(|span| span.start < raw.end)
+            .checked_sub(1)
+            .and_then(|at| self.bad.get(at));
+        let bad_end = bad.filter(|span| span.start >= raw.start).map_or(0, |span| span.end);
+        Span { start: raw.start, end: end.max(bad_end) }
+    }
+
+    /// The span of a closing brace; empty behind the last token where recovery closed the block.
+    fn brace(&mut self, open: Span, pair: &Pair<'_, Rule>) -> Span {
+        let raw = exact(pair);
+        if self.text(raw) == "}" {
+            return raw;
+        }
+        let before =
+            self.tokens.get(..self.tokens.partition_point(|token| token.span.end <= raw.end)).unwrap_or(&[]);
+        let last =
+            before.iter().rev().find(|token| !token.is_trivia()).map_or(open.end, |token| token.span.end);
+        let bad = self
+            .bad
+            .partition_point(|span| span.start < raw.end)
+            .checked_sub(1)
+            .and_then(|at| self.bad.get(at));
+        let end = last.max(open.end).max(bad.map_or(0, |span| span.end));
+        Span { start: end, end }
     }
 
     fn open(&mut self, kind: NodeKind, start: u32) -> u32 {

@@ -106,7 +106,7 @@ impl<'t> Lower<'t, '_> {
         let mut end = exact(&open);
         while let Some(pair) = kids.next() {
             if pair.as_rule() == Rule::rbrace {
-                end = exact(&pair);
+                end = self.brace(exact(&open), &pair);
                 break;
             }
             items.push(item(self, pair));

@@ -51,7 +51,7 @@ impl<'t> Lower<'t, '_> {
         let mut end = exact(&open);
         while let Some(pair) = kids.next() {
             if pair.as_rule() == Rule::rbrace {
-                end = exact(&pair);
+                end = self.brace(exact(&open), &pair);
                 break;
             }
             items.push(self.item(pair));
@@ -112,7 +112,7 @@ impl<'t> Lower<'t, '_> {
         while let Some(pair) = kids.next() {
             match pair.as_rule() {
                 Rule::rbrace => {
-                    end = exact(&pair);
+                    end = self.brace(exact(&open), &pair);
                     break;
                 }
                 _ => ways.push(self.way(pair)),

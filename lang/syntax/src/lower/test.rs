@@ -24,7 +24,7 @@ impl<'t> Lower<'t, '_> {
         while let Some(pair) = kids.next() {
             match pair.as_rule() {
                 Rule::rbrace => {
-                    end = exact(&pair);
+                    end = self.brace(exact(&open), &pair);
                     break;
                 }
                 Rule::table_head if test.table.is_none() => test.table = Some(self.table_head(&pair)),

@@ -1,0 +1,202 @@
+//! Comparing values with values and constants, three-valued.
+use crate::leaves;
+use crate::logic::Truth;
+use crate::lookup::Item;
+use core::cmp::Ordering;
+use pkic_ir::{Constant, Relation};
+use pkic_vocab::time::Span;
+use pkic_vocab::{Value, Words, names};
+
+/// Whether two single values are equal. Values of different types are never known to be.
+pub(crate) fn same(a: Item<'_>, b: Item<'_>) -> Truth {
+    match (a, b) {
+        (Item::Word(a), Item::Word(b)) if a.words() == b.words() => {
+            let (a, b) = (leaves::possible(a), leaves::possible(b));
+            if a & b == 0 {
+                Truth::False
+            } else if a == b && a.is_power_of_two() {
+                Truth::True
+            } else {
+                Truth::Unknown
+            }
+        }
+        (Item::Name(a), Item::Name(b)) => Truth::from(a == b),
+        (Item::Value(a), Item::Value(b)) if core::mem::discriminant(a) == core::mem::discriminant(b) => {
+            Truth::from(a == b)
+        }
+        _ => Truth::Unknown,
+    }
+}
+
+fn is_one_of_words(item: Item<'_>, words: Words, accepted: u128) -> Truth {
+    let Item::Word(word) = item else {
+        return Truth::Unknown;
+    };
+    let possible = leaves::possible(word);
+    if word.words() != words || possible == 0 {
+        Truth::Unknown
+    } else if possible & !accepted == 0 {
+        Truth::True
+    } else {
+        if possible & accepted == 0 { Truth::False } else { Truth::Unknown }
+    }
+}
+
+/// Whether a single value is (one of) the constant.
+pub(crate) fn is_in(item: Item<'_>, constant: &Constant) -> Truth {
+    match constant {
+        Constant::Value(value) => same(item, Item::of(value)),
+        Constant::Span(span) => match item {
+            Item::Value(Value::Span(seconds)) => span_relation(*seconds, Relation::Equal, *span),
+            _ => Truth::Unknown,
+        },
+        Constant::Words { words, named } => is_one_of_words(item, *words, leaves::accepted(named)),
+        Constant::List(values) => {
+            values.iter().fold(Truth::False, |any, value| any.or(same(item, Item::of(value))))
+        }
+    }
+}
+
+/// Whether all members, or the single value, are in the constant.
+pub(crate) fn all_in(item: Item<'_>, constant: &Constant) -> Truth {
+    match item.members_len() {
+        None => is_in(item, constant),
+        Some(_) => item.members().fold(Truth::True, |all, member| all.and(is_in(member, constant))),
+    }
+}
+
+/// Whether all members, or the single value, are members of a list.
+pub(crate) fn all_in_list(item: Item<'_>, list: Item<'_>) -> Truth {
+    if list.members_len().is_none() {
+        return Truth::Unknown;
+    }
+    let held = |member: Item<'_>| list.members().fold(Truth::False, |any, other| any.or(same(member, other)));
+    match item.members_len() {
+        None => held(item),
+        Some(_) => item.members().fold(Truth::True, |all, member| all.and(held(member))),
+    }
+}
+
+/// Whether a list has a member that is (one of) the constant.
+pub(crate) fn contains(list: Item<'_>, constant: &Constant) -> Truth {
+    match list.members_len() {
+        None => Truth::Unknown,
+        Some(_) => list.members().fold(Truth::False, |any, member| any.or(is_in(member, constant))),
+    }
+}
+
+/// Whether all members, or the single value, are one of the names or stand below one.
+pub(crate) fn all_under(item: Item<'_>, bases: &[Value]) -> Truth {
+    let under = |member: Item<'_>| match member {
+        Item::Value(value) => bases.iter().fold(Truth::False, |any, base| {
+            any.or(names::is_under(value, base).map_or(Truth::Unknown, Truth::from))
+        }),
+        _ => Truth::Unknown,
+    };
+    match item.members_len() {
+        None => under(item),
+        Some(_) => item.members().fold(Truth::True, |all, member| all.and(under(member))),
+    }
+}
+
+/// Whether a value stands in a relation to a constant. A list equals one with the same members, in any order.
+pub(crate) fn compare(item: Item<'_>, relation: Relation, constant: &Constant) -> Truth {
+    match relation {
+        Relation::NotEqual => !compare(item, Relation::Equal, constant),
+        Relation::Equal if item.members_len().is_some() => all_in(item, constant).and(holds(item, constant)),
+        Relation::Equal => is_in(item, constant),
+        Relation::Less | Relation::LessOrEqual | Relation::Greater | Relation::GreaterOrEqual => {
+            match (item, constant) {
+                (Item::Value(Value::Span(seconds)), Constant::Span(span)) => {
+                    span_relation(*seconds, relation, *span)
+                }
+                (_, Constant::Value(value)) => ordered(item, relation, Item::of(value)),
+                (_, Constant::Words { named, .. }) => match named.as_slice() {
+                    [word] => ordered(item, relation, Item::Word(*word)),
+                    _ => Truth::Unknown,
+                },
+                (_, Constant::Span(_) | Constant::List(_)) => Truth::Unknown,
+            }
+        }
+    }
+}
+
+/// Whether each value that the constant names is a member of the list.
+fn holds(list: Item<'_>, constant: &Constant) -> Truth {
+    let held = |value: Item<'_>| list.members().fold(Truth::False, |any, member| any.or(same(member, value)));
+    match constant {
+        Constant::Value(value) => held(Item::of(value)),
+        Constant::Span(_) => Truth::Unknown,
+        Constant::Words { words, named } => named.iter().fold(Truth::True, |all, word| {
+            let accepted = leaves::accepted(core::slice::from_ref(word));
+            let member_is = |member| is_one_of_words(member, *words, accepted);
+            all.and(list.members().fold(Truth::False, |any, member| any.or(member_is(member))))
+        }),
+        Constant::List(values) => {
+            values.iter().fold(Truth::True, |all, value| all.and(held(Item::of(value))))
+        }
+    }
+}
+
+/// Whether a value stands in a relation to another.
+pub(crate) fn compare_with(a: Item<'_>, relation: Relation, b: Item<'_>) -> Truth {
+    let is_equality = matches!(relation, Relation::Equal | Relation::NotEqual);
+    match (a.members_len(), b.members_len()) {
+        (None, None) => match relation {
+            Relation::Equal => same(a, b),
+            Relation::NotEqual => !same(a, b),
+            _ => ordered(a, relation, b),
+        },
+        (Some(_), Some(_)) if is_equality => {
+            let equal = all_in_list(a, b).and(all_in_list(b, a));
+            if relation == Relation::Equal { equal } else { !equal }
+        }
+        _ => Truth::Unknown,
+    }
+}
+
+fn ordered(a: Item<'_>, relation: Relation, b: Item<'_>) -> Truth {
+    let ordering = match (a, b) {
+        (Item::Value(Value::Int(a)), Item::Value(Value::Int(b)))
+        | (Item::Value(Value::Date(a)), Item::Value(Value::Date(b)))
+        | (Item::Value(Value::Span(a)), Item::Value(Value::Span(b))) => a.cmp(b),
+        (Item::Word(a), Item::Word(b)) => {
+            let is_leaf = |word| leaves::possible(word).is_power_of_two();
+            if a.words() != b.words() || !a.words().is_ordered() || !is_leaf(a) || !is_leaf(b) {
+                return Truth::Unknown;
+            }
+            a.index().cmp(&b.index())
+        }
+        _ => return Truth::Unknown,
+    };
+    Truth::from(match relation {
+        Relation::Equal => ordering == Ordering::Equal,
+        Relation::NotEqual => ordering != Ordering::Equal,
+        Relation::Less => ordering == Ordering::Less,
+        Relation::LessOrEqual => ordering != Ordering::Greater,
+        Relation::Greater => ordering == Ordering::Greater,
+        Relation::GreaterOrEqual => ordering != Ordering::Less,
+    })
+}
+
+/// A span against the bounds of a span of the policy: what the bounds leave open is unknown.
+fn span_relation(seconds: i64, relation: Relation, span: Span) -> Truth {
+    let decide = |is_true: bool, is_false: bool| {
+        if is_true {
+            Truth::True
+        } else if is_false {
+            Truth::False
+        } else {
+            Truth::Unknown
+        }
+    };
+    let Span { min_s, max_s } = span;
+    match relation {
+        Relation::Equal => decide(span.is_exact() && seconds == min_s, seconds < min_s || seconds > max_s),
+        Relation::NotEqual => !span_relation(seconds, Relation::Equal, span),
+        Relation::Less => decide(seconds < min_s, seconds >= max_s),
+        Relation::LessOrEqual => decide(seconds <= min_s, seconds > max_s),
+        Relation::Greater => decide(seconds > max_s, seconds <= min_s),
+        Relation::GreaterOrEqual => decide(seconds >= max_s, seconds < min_s),
+    }
+}

@@ -1,0 +1,180 @@
+//! Conditions: the nodes of the program, by strong Kleene logic, within a depth and a budget.
+use crate::compare;
+use crate::logic::Truth;
+use crate::lookup::{Inputs, Item, Look, Why};
+use core::cell::Cell;
+use pkic_ir::cost::COST_MAX;
+use pkic_ir::{Atom, Expr, ExprId, Guard, Operand, Quantifier, Relation, Test};
+use pkic_vocab::{Path, Value, limits};
+
+/// Evaluates conditions. A program that was checked never reaches the depth or the end of the budget; where one does
+/// that was not, every further condition is unknown.
+pub(crate) struct Evaluator<'a> {
+    pub(crate) inputs: Inputs<'a>,
+    steps_left: Cell<u64>,
+}
+
+/// The members that the folds around a node are at, innermost first.
+type Around<'a> = [Option<Item<'a>>; 2];
+
+impl<'a> Evaluator<'a> {
+    pub(crate) fn new(inputs: Inputs<'a>) -> Evaluator<'a> {
+        Evaluator { inputs, steps_left: Cell::new(COST_MAX) }
+    }
+
+    /// Whether a condition holds.
+    pub(crate) fn condition(&self, id: ExprId) -> Truth {
+        self.node(id, [None; 2], limits::EXPRESSION_DEPTH_MAX)
+    }
+
+    fn spend(&self, steps: usize) -> bool {
+        let left = self.steps_left.get().checked_sub(steps as u64);
+        self.steps_left.set(left.unwrap_or(0));
+        left.is_some()
+    }
+
+    fn node(&self, id: ExprId, around: Around<'a>, levels: usize) -> Truth {
+        let program = self.inputs.program;
+        let (Some(levels), true, Some(expr)) = (levels.checked_sub(1), self.spend(1), program.expr(id))
+        else {
+            return Truth::Unknown;
+        };
+        match expr {
+            Expr::Always(value) => Truth::from(*value),
+            Expr::Atom(atom) => self.atom(atom, around),
+            Expr::Not(child) => !self.node(*child, around, levels),
+            Expr::And(children) => {
+                let mut all = Truth::True;
+                for child in children {
+                    all = all.and(self.node(*child, around, levels));
+                    if all == Truth::False {
+                        break;
+                    }
+                }
+                all
+            }
+            Expr::Or(children) => {
+                let mut any = Truth::False;
+                for child in children {
+                    any = any.or(self.node(*child, around, levels));
+                    if any == Truth::True {
+                        break;
+                    }
+                }
+                any
+            }
+            Expr::Each { quantifier, list, guard, body } => {
+                let Look::Item(list) = self.inputs.look(list, guard) else {
+                    return Truth::Unknown;
+                };
+                if list.members_len().is_none() {
+                    return Truth::Unknown;
+                }
+                let outer = around.first().copied().flatten();
+                let bodies = list.members().map(|member| self.node(*body, [Some(member), outer], levels));
+                match quantifier {
+                    Quantifier::All => bodies.fold(Truth::True, Truth::and),
+                    Quantifier::Exists => bodies.fold(Truth::False, Truth::or),
+                }
+            }
+        }
+    }
+
+    fn operand(&self, operand: &'a Operand, guard: &Guard, around: Around<'a>) -> Look<'a> {
+        match operand {
+            Operand::Fact(path) => self.inputs.look(path, guard),
+            Operand::Member { depth, field } => {
+                let member = around.get(usize::from(*depth)).copied().flatten();
+                match (member, field) {
+                    (Some(member), None) => Look::Item(member),
+                    (Some(Item::Value(Value::Record(fields))), Some(field)) => {
+                        let value = fields.get(usize::from(*field)).and_then(Option::as_ref);
+                        value.map_or(Look::Unknown(Why::Missing), |value| Look::Item(Item::of(value)))
+                    }
+                    _ => Look::Unknown(Why::Missing),
+                }
+            }
+        }
+    }
+
+    fn atom(&self, atom: &'a Atom, around: Around<'a>) -> Truth {
+        let item = match self.operand(&atom.left, &atom.guard, around) {
+            Look::Unknown(_) => return Truth::Unknown,
+            Look::Absent => return absent(&atom.test),
+            Look::Item(item) => item,
+        };
+        let members = item.members_len().unwrap_or(1);
+        match &atom.test {
+            Test::Compare(relation, constant) => {
+                if !self.spend(members) {
+                    return Truth::Unknown;
+                }
+                compare::compare(item, *relation, constant)
+            }
+            Test::In(constant) if self.spend(members) => compare::all_in(item, constant),
+            Test::Contains(constant) if self.spend(members) => compare::contains(item, constant),
+            Test::Under(bases) if self.spend(members.saturating_mul(bases.len())) => {
+                compare::all_under(item, bases)
+            }
+            Test::In(_) | Test::Contains(_) | Test::Under(_) => Truth::Unknown,
+            Test::CompareWith(relation, operand) => match self.operand(operand, &atom.guard, around) {
+                Look::Unknown(_) => Truth::Unknown,
+                Look::Absent => Truth::from(*relation == Relation::NotEqual),
+                Look::Item(other) if self.spend(members.saturating_mul(other.members_len().unwrap_or(1))) => {
+                    compare::compare_with(item, *relation, other)
+                }
+                Look::Item(_) => Truth::Unknown,
+            },
+            Test::InOperand(operand) => match self.operand(operand, &atom.guard, around) {
+                Look::Item(list) if self.spend(members.saturating_mul(list.members_len().unwrap_or(1))) => {
+                    compare::all_in_list(item, list)
+                }
+                Look::Item(_) | Look::Absent | Look::Unknown(_) => Truth::Unknown,
+            },
+        }
+    }
+
+    /// The fact that a condition hangs on: the first one of a part that keeps it from being `wanted`, or just the first.
+    pub(crate) fn deciding(&self, id: ExprId, wanted: Truth, levels: usize) -> Option<(&'a Path, &'a Guard)> {
+        let levels = levels.checked_sub(1)?;
+        match self.inputs.program.expr(id)? {
+            Expr::Always(_) => None,
+            Expr::Not(child) => self.deciding(*child, !wanted, levels),
+            Expr::And(children) | Expr::Or(children) => {
+                let misses = |id: &&ExprId| self.node(**id, [None; 2], levels) != wanted;
+                let open = |id: &&ExprId| self.node(**id, [None; 2], levels) == Truth::Unknown;
+                let child = children.iter().find(open).or_else(|| children.iter().find(misses));
+                child
+                    .and_then(|id| self.deciding(*id, wanted, levels))
+                    .or_else(|| children.iter().find_map(|id| self.deciding(*id, wanted, levels)))
+            }
+            Expr::Each { list, guard, .. } => Some((list, guard)),
+            Expr::Atom(atom) => {
+                let right = match &atom.test {
+                    Test::CompareWith(_, operand) | Test::InOperand(operand) => Some(operand),
+                    Test::Compare(..) | Test::In(_) | Test::Under(_) | Test::Contains(_) => None,
+                };
+                let facts =
+                    [Some(&atom.left), right].into_iter().flatten().filter_map(|operand| match operand {
+                        Operand::Fact(path) => Some(path),
+                        Operand::Member { .. } => None,
+                    });
+                let is_unknown =
+                    |path: &&'a Path| matches!(self.inputs.look(path, &atom.guard), Look::Unknown(_));
+                let mut candidates = facts.clone();
+                candidates.find(is_unknown).or_else(|| facts.clone().next()).map(|path| (path, &atom.guard))
+            }
+        }
+    }
+}
+
+/// What a test says of a single value that is known to be absent: it equals nothing and has no order.
+fn absent(test: &Test) -> Truth {
+    match test {
+        Test::Compare(relation, _) | Test::CompareWith(relation, _) => {
+            Truth::from(*relation == Relation::NotEqual)
+        }
+        Test::In(_) | Test::InOperand(_) | Test::Under(_) => Truth::False,
+        Test::Contains(_) => Truth::Unknown,
+    }
+}

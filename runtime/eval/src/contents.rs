@@ -1,0 +1,123 @@
+//! The certificate within `contents` (design D13): every field granted, counted, marked and constrained.
+use crate::condition::Evaluator;
+use crate::decision::Outcome;
+use crate::kinds::Kind;
+use crate::logic::Truth;
+use pkic_ir::Field;
+use pkic_vocab::fields::Filler;
+use pkic_vocab::{FactId, Path, Slot, Value};
+
+/// A field of the certificate that `contents` does not grant.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Stray {
+    pub(crate) path: Path,
+    pub(crate) outcome: Outcome,
+}
+
+/// Extensions that are marked critical.
+#[derive(Clone, Copy)]
+pub(crate) struct Critical<'a>(Option<&'a [Value]>);
+
+impl<'a> Evaluator<'a> {
+    pub(crate) fn critical(&self) -> Critical<'a> {
+        let table = self.inputs.table;
+        let slot = FactId::all().find(|id| Kind::of(*id) == Kind::Critical).map(|id| table.get(id));
+        Critical(match slot {
+            Some(Slot::Absent) => Some(&[]),
+            Some(Slot::Known(fact)) => match &fact.value {
+                Value::List(oids) => Some(oids),
+                _ => None,
+            },
+            Some(Slot::Unknown | Slot::Conflict) | None => None,
+        })
+    }
+
+    /// Whether a field is as it should be.
+    pub(crate) fn field(&self, field: &'a Field, critical: Critical<'a>) -> Outcome {
+        let fact = match self.inputs.table.slot(&field.path) {
+            Slot::Unknown | Slot::Conflict => return Outcome::Unknown,
+            Slot::Absent => return missing(field),
+            Slot::Known(fact) => fact,
+        };
+        let count = match &fact.value {
+            Value::List(values) => u32::try_from(values.len()).unwrap_or(u32::MAX),
+            _ => 1,
+        };
+        if count == 0 {
+            return missing(field);
+        }
+        let is_count_right = (field.min..=field.max).contains(&count);
+        let constraint = field.constraint.map_or(Truth::True, |id| self.condition(id));
+        let all = Truth::from(is_count_right).and(self.is_marked_right(field, critical)).and(constraint);
+        Outcome::of(all)
+    }
+
+    /// Whether the extension of a field is critical if, and only if, one of its fields says so.
+    fn is_marked_right(&self, field: &Field, critical: Critical<'a>) -> Truth {
+        let Some(oid) = &field.extension else {
+            return Truth::True;
+        };
+        let Some(marked) = critical.0 else {
+            return Truth::Unknown;
+        };
+        let is_marked = marked.iter().any(|value| matches!(value, Value::Oid(other) if other == oid));
+        let asked = field.critical
+            || self
+                .inputs
+                .profile
+                .contents
+                .iter()
+                .any(|other| other.critical && other.extension.as_ref() == Some(oid));
+        Truth::from(is_marked == asked)
+    }
+
+    /// Fields that the certificate has, or may have, although `contents` does not grant them.
+    pub(crate) fn strays(&self) -> impl Iterator<Item = Stray> + use<'a> {
+        let (table, contents) = (self.inputs.table, &self.inputs.profile.contents);
+        let plain = FactId::all().filter_map(move |id| {
+            let kind = Kind::of(id);
+            if !matches!(kind, Kind::Field | Kind::OtherExtensions) {
+                return None;
+            }
+            let outcome = outcome_of_stray(table.get(id))?;
+            let is_granted = kind == Kind::Field && contents.iter().any(|field| field.path.fact == id);
+            (!is_granted).then(|| Stray { path: Path::from(id), outcome })
+        });
+        let keyed = FactId::all().filter(|id| Kind::of(*id) == Kind::KeyedField).filter_map(move |id| {
+            // Without a name nothing is said, so this shows whether the rest is known to be absent.
+            let path = Path { fact: id, name: Some(alloc::string::String::new()) };
+            let outcome = outcome_of_stray(table.slot(&path))?;
+            Some(Stray { path, outcome })
+        });
+        let declared = table.known().filter_map(move |(path, fact)| {
+            let is_stray = path.name.is_some()
+                && Kind::of(path.fact) == Kind::KeyedField
+                && !is_empty(&fact.value)
+                && !contents.iter().any(|field| field.path == path);
+            is_stray.then_some(Stray { path, outcome: Outcome::Violated })
+        });
+        plain.chain(keyed).chain(declared)
+    }
+}
+
+/// What a slot says about a field that is not granted; `None` where it is known to be absent.
+fn outcome_of_stray(slot: &Slot) -> Option<Outcome> {
+    match slot {
+        Slot::Absent => None,
+        Slot::Known(fact) if is_empty(&fact.value) => None,
+        Slot::Known(_) => Some(Outcome::Violated),
+        Slot::Unknown | Slot::Conflict => Some(Outcome::Unknown),
+    }
+}
+
+fn is_empty(value: &Value) -> bool {
+    matches!(value, Value::List(values) if values.is_empty())
+}
+
+fn missing(field: &Field) -> Outcome {
+    match field.filler {
+        _ if field.min == 0 => Outcome::Satisfied,
+        Filler::Issuer => Outcome::Pending,
+        Filler::Draft => Outcome::Violated,
+    }
+}

@@ -15,9 +15,9 @@
 //! - `name.under(type, bases)`: the name is one of `bases` or stands below one, in the hierarchy of that type
 //!   (`"dns-name"`, `"dn"`, `"uri"`, `"oid"`), as [`pkic_vocab::names::is_under`] has it.
 //!
-//! The host gives the value of each fact that is known, lists and booleans of a certificate that says nothing of
-//! them as empty and `false`, and leaves out what is not known: an expression with an error is not true. What CEL
-//! cannot say is listed in [`Emitted::omitted`], and nothing is ever weakened in silence.
+//! The host gives the value of each fact that is known, every map with all that the certificate has in it (a list
+//! that the certificate does not have is empty), and leaves out what is not known: an expression with an error is not
+//! true. What CEL cannot say is listed in [`Emitted::omitted`], and nothing is ever weakened in silence.
 
 mod condition;
 mod names;
@@ -147,6 +147,14 @@ fn emit_requirement(
     Ok(piece.text)
 }
 
+/// That a requirement is inside its window; `None` for one that is so always.
+fn live(requirement: &Requirement) -> Option<Piece> {
+    let from = requirement.from.map(|from| format!("now >= {}", names::timestamp(from)));
+    let before = requirement.before.map(|before| format!("now < {}", names::timestamp(before)));
+    let edges: Vec<Piece> = from.into_iter().chain(before).map(Piece::tight).collect();
+    (!edges.is_empty()).then(|| Piece::and(edges))
+}
+
 /// Writes requirements, those inside of ways included.
 struct Ways<'p> {
     program: &'p Program,
@@ -201,14 +209,20 @@ impl Ways<'_> {
         Ok(Piece::or(open))
     }
 
+    /// All that a way asks. A way of which nothing is in force is no way.
     fn way(&mut self, requirements: &[RequirementId]) -> Result<Piece, Unsayable> {
         let mut pieces = Vec::new();
+        let mut in_force = Vec::new();
         for id in requirements {
             let missing = || Unsayable("a requirement is missing".to_owned());
             let requirement = self.program.requirement(*id).ok_or_else(missing)?;
             if requirement.strength == Strength::Must {
+                in_force.push(live(requirement));
                 pieces.push(self.requirement(requirement)?);
             }
+        }
+        if in_force.iter().all(Option::is_some) {
+            pieces.push(Piece::or(in_force.into_iter().flatten().collect()));
         }
         Ok(Piece::and(pieces))
     }

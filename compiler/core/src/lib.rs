@@ -4,15 +4,36 @@
 //! modules below in the order in which they run. This crate deliberately proves nothing about a policy (whether
 //! a line implies another, whether a profile can be satisfied): that is the analysis crate, over the IR.
 
+mod authorities;
 pub mod cel;
+mod collect;
+mod cond;
+mod contents;
+mod context;
 pub mod diagnostic;
+mod exceptions;
+mod facts;
+mod issuable;
+mod items;
+mod load;
+mod mandates;
+mod names;
+mod profiles;
 pub mod rules;
+mod select;
+mod source;
+mod suggest;
 pub mod testcase;
+mod testcases;
+mod values;
 
 pub use diagnostic::{Diagnostic, Fix, Related, Severity};
 pub use testcase::{Change, Expect, TestCase, TestRow};
 
+use context::Cx;
 use pkic_ir::Program;
+use sha2::{Digest, Sha256};
+use source::Module;
 
 /// A policy file.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -60,6 +81,78 @@ pub struct Stats {
 
 /// Compiles the policy in `files[root]` with the policies that it uses, which are looked for among all `files` by
 /// the name in their header. Files that nothing uses are parsed no further than that header.
-pub fn compile(_files: &[SourceFile], _root: usize, _options: &Options) -> Compilation {
-    Compilation::default()
+pub fn compile(files: &[SourceFile], root: usize, options: &Options) -> Compilation {
+    let mut diagnostics = Vec::new();
+    let modules = load::load(files, root, &mut diagnostics);
+    let mut cx = Cx::new(&modules, *options);
+    let mut program = Program::default();
+    let tests = lower(&mut cx, &mut program);
+    diagnostics.append(&mut cx.diagnostics);
+    program.exprs = std::mem::take(&mut cx.exprs);
+    program.requirements = std::mem::take(&mut cx.requirements);
+    head(files, &modules, &mut program);
+    let has_error =
+        |diagnostics: &[Diagnostic]| diagnostics.iter().any(|one| one.severity == Severity::Error);
+    if !has_error(&diagnostics) {
+        program.fill_costs();
+        diagnostics.extend(check(&modules, &program));
+    }
+    let stats = Stats {
+        files: modules.len(),
+        profiles: program.profiles.len(),
+        requirements: program.requirements.len(),
+        expressions: program.exprs.len(),
+        cost_max: program.profiles.iter().map(|profile| profile.cost).max().unwrap_or(0),
+    };
+    diagnostics.sort_by(|left, right| {
+        let key = |one: &Diagnostic| (one.file, one.span.start, one.span.end, one.code);
+        key(left).cmp(&key(right)).then_with(|| left.message.cmp(&right.message))
+    });
+    diagnostics.dedup();
+    let program = (!has_error(&diagnostics)).then_some(program);
+    Compilation { program, diagnostics, tests, stats }
+}
+
+/// Runs the passes behind the parser, and gives the tests.
+fn lower(cx: &mut Cx<'_>, program: &mut Program) -> Vec<TestCase> {
+    collect::collect(cx);
+    cx.sources();
+    for index in 0..cx.names.lets.entries().len() {
+        cx.let_value(index, 0);
+    }
+    let mut mandates = cx.adoptions();
+    cx.check_mandates(&mut mandates);
+    let (mut profiles, effective) = cx.profiles(&mut mandates);
+    cx.exceptions(&mut profiles, &effective);
+    let issues_anything = profiles.iter().any(|profile| !profile.operations.is_empty());
+    cx.warn_of_empty_selections(&mandates, issues_anything);
+    cx.parties(program);
+    program.mandates = cx.lowered_mandates();
+    let tests = cx.test_cases(&profiles);
+    program.profiles = profiles;
+    tests
+}
+
+/// Fills in what the program says of its sources.
+fn head(files: &[SourceFile], modules: &[Module<'_>], program: &mut Program) {
+    if let Some(root) = modules.last() {
+        program.policy.clone_from(&root.name);
+        program.version.clone_from(&root.version);
+        program.lab = root.is_lab;
+    }
+    program.files = modules
+        .iter()
+        .map(|module| {
+            let name = files.get(module.file).map(|file| file.name.clone()).unwrap_or_default();
+            (name, Sha256::digest(module.text.as_bytes()).into())
+        })
+        .collect();
+}
+
+/// What every reader of a program relies on: a limit that the passes above do not know shows here.
+fn check(modules: &[Module<'_>], program: &Program) -> Option<Diagnostic> {
+    let error = pkic_ir::check(program).err()?;
+    let root = modules.last()?;
+    let span = root.ast.head.as_ref().map_or(0..0, |head| source::range(head.span));
+    Some(Diagnostic::error("E0308", root.file, span, format!("the program is over a limit: {error}")))
 }

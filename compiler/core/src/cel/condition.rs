@@ -5,6 +5,7 @@
 //! not known well enough then answers neither.
 use super::names;
 use pkic_ir::{Atom, Constant, Expr, ExprId, Guard, Operand, Program, Quantifier, Relation, Test};
+use pkic_vocab::catalogue::Openness;
 use pkic_vocab::limits::EXPRESSION_DEPTH_MAX;
 use pkic_vocab::time::Span;
 use pkic_vocab::{BasisSet, FactDef, Grade, Path, Type, Value, Word, Words};
@@ -171,8 +172,35 @@ impl<'p> Writer<'p> {
                 facts.extend(guards(path, atom.guard));
             }
         }
-        facts.push(self.test(atom, known)?);
+        let test = self.test(atom, known)?;
+        facts.push(if holds_of_nothing(&atom.test, known) {
+            let closed =
+                [Some(&atom.left), other].map(|operand| operand.filter(|operand| may_be_absent(operand)));
+            self.or_absent(closed, &atom.left, test)?
+        } else {
+            test
+        });
         Ok(Piece::and(facts))
+    }
+
+    /// A test that a value which is known to be absent answers with yes.
+    fn or_absent(
+        &self,
+        [left, right]: [Option<&Operand>; 2],
+        known: &Operand,
+        test: Piece,
+    ) -> Result<Piece, Unsayable> {
+        let mut pieces = Vec::new();
+        if let Some(Operand::Fact(path)) = left {
+            pieces.push(Piece::tight(names::is_absent(path)));
+        }
+        if let Some(Operand::Fact(path)) = right {
+            let (known, _) = self.operand(known)?;
+            let known = Piece::tight(format!("{known} == {known}"));
+            pieces.push(Piece::and(vec![Piece::tight(names::is_absent(path)), known]));
+        }
+        pieces.push(test);
+        Ok(Piece::or(pieces))
     }
 
     fn test(&self, atom: &Atom, known: Known) -> Result<Piece, Unsayable> {
@@ -262,7 +290,9 @@ fn guards(path: &Path, guard: Guard) -> impl Iterator<Item = Piece> + use<> {
             let age = names::duration(age_s);
             Some(format!("known_within({name}, {}, {age})", names::quoted(grade.name())))
         }
-        None if grade > Grade::Claimed => Some(format!("known({name}, {})", names::quoted(grade.name()))),
+        None if grade.max(def.floor) > Grade::Claimed => {
+            Some(format!("known({name}, {})", names::quoted(grade.name())))
+        }
         None => None,
     };
     let basis = (guard.basis != BasisSet::ANY).then(|| {
@@ -271,6 +301,24 @@ fn guards(path: &Path, guard: Guard) -> impl Iterator<Item = Piece> + use<> {
     });
     let calls = if def.is_graded() { [known, basis] } else { [None, None] };
     calls.into_iter().flatten().map(Piece::tight)
+}
+
+/// Whether a value that is known to be absent answers the question with yes: it equals nothing and has no order.
+fn holds_of_nothing(test: &Test, known: Known) -> bool {
+    match test {
+        Test::Compare(relation, _) | Test::CompareWith(relation, _) => {
+            (*relation == Relation::NotEqual) == (known == Known::True)
+        }
+        Test::In(_) | Test::InOperand(_) | Test::Under(_) => known == Known::False,
+        Test::Contains(_) => false,
+    }
+}
+
+/// Whether it can be known that a fact has no value. An absent list is empty.
+fn may_be_absent(operand: &Operand) -> bool {
+    let Operand::Fact(path) = operand else { return false };
+    let def = path.fact.def();
+    def.openness == Openness::Closed && !matches!(def.ty, Type::List(_))
 }
 
 /// The relation that is true where this one is known to be so.
@@ -440,8 +488,9 @@ fn compare_with(
 ) -> Result<Piece, Unsayable> {
     match (left_ty, right_ty) {
         (Type::List(_), Type::List(_)) => same_members(left, relation, right),
-        (Type::List(_), _) => same_members(left, relation, &format!("[{right}]")),
-        (_, Type::List(_)) => same_members(right, relation, &format!("[{left}]")),
+        (Type::List(_), _) | (_, Type::List(_)) => {
+            Err(Unsayable(format!("one of `{left}` and `{right}` is a list, and the other is none")))
+        }
         (Type::Word(words), _) => {
             if !matches!(relation, Relation::Equal | Relation::NotEqual) {
                 return Err(Unsayable(format!("CEL has no order for the words `{left}` and `{right}`")));

@@ -18,6 +18,15 @@ pub fn fact(path: &Path) -> String {
     }
 }
 
+/// That a fact has no value, where the host gives all that it knows of its kind.
+pub(super) fn is_absent(path: &Path) -> String {
+    let text = fact(path);
+    match (&path.name, text.split_once('[')) {
+        (Some(name), Some((map, _))) => format!("!({} in {map})", quoted(name)),
+        _ => format!("!has({text})"),
+    }
+}
+
 /// A fact as the host functions name it, in the policy's own spelling: `key.storage`, `reference.firmware`.
 pub(super) fn fact_name(path: &Path) -> String {
     let text = path.fact.def().path;

@@ -6,7 +6,7 @@ use pkic_facts::crypto::{KeyKind, PublicKey, Sha256Digest};
 use pkic_facts::der;
 use pkic_vocab::names::Dn;
 use pkic_vocab::words::Words;
-use pkic_vocab::{Word, limits};
+use pkic_vocab::{BasisSet, Fact, FactId, FactTable, Grade, Path, Value, Word, limits};
 
 /// What a draft takes from the certificate of the authority that would sign, and from its deployment.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -97,10 +97,38 @@ impl Issuer {
         self.not_after
     }
 
+    /// Puts what its certificate says of the authority into a table.
+    pub(crate) fn describe(&self, table: &mut FactTable) -> Result<(), Unfit> {
+        let mut facts = vec![(path("authority.not-after", None)?, Value::Date(self.not_after))];
+        if let Some(word) = self.algorithm {
+            facts.push((path("authority.algorithm", None)?, Value::Word(word)));
+        }
+        // Of an attribute that stands twice no single value is known.
+        for attribute in self.name.rdns().iter().flatten().filter(|attribute| self.count(&attribute.oid) == 1)
+        {
+            let value = Value::Text(attribute.value.clone());
+            facts.push((path("authority.subject.*", Some(attribute.oid.clone()))?, value));
+        }
+        for (path, value) in facts {
+            let fact = Fact::new(value, Grade::Attested, BasisSet::EMPTY);
+            table.set(path, fact).map_err(|_| Unfit::new("issuer certificate", "a value is over a limit"))?;
+        }
+        Ok(())
+    }
+
+    fn count(&self, oid: &str) -> usize {
+        self.name.rdns().iter().flatten().filter(|attribute| attribute.oid == oid).count()
+    }
+
     /// SHA-256 of its subjectPublicKeyInfo: what the store of the signing key must yield.
     pub fn spki(&self) -> Sha256Digest {
         self.spki
     }
+}
+
+fn path(name: &str, declared: Option<String>) -> Result<Path, Unfit> {
+    let fact = FactId::from_path(name).ok_or_else(|| Unfit::new(name, "there is no such fact"))?;
+    Ok(Path { fact, name: declared })
 }
 
 fn algorithm_word(key: &PublicKey<'_>) -> Option<Word> {

@@ -1,8 +1,22 @@
-//! Appraise, draft, decide, authorize: the embedding API
+//! Appraise, draft, decide, authorize: the embedding API.
+//!
+//! Two doors (design D2). [`decide::decide`] takes what a caller has and answers with a report; anybody may ask, and
+//! nothing of the answer can sign. [`authorize::authorize`] takes facts that appraisal made and a draft that it
+//! decides on itself, and alone makes a [`permit::Permit`], which owns the bytes to be signed and is spent once.
+//! Every input is an argument: nothing here reads a file, a clock or a random source.
+//!
+//! Start with [`decide::Request`], then [`draft::Draft`] and [`decode`]. A policy comes in as a [`bundle::Loaded`].
+pub mod appraise;
+pub mod authorize;
+pub mod bundle;
+pub mod decide;
 pub mod decode;
 pub mod draft;
 mod extension;
+pub mod input;
 pub mod issuer;
 mod name;
+pub mod permit;
+pub mod report;
 pub mod unfit;
 pub mod wishes;

@@ -1,0 +1,332 @@
+//! The second door (design D2): from appraised facts and a draft to a permit, or a refusal.
+use crate::appraise::{self, Appraised};
+use crate::bundle::Loaded;
+use crate::decode::certificate_facts;
+use crate::draft::{Draft, Pending};
+use crate::issuer::Issuer;
+use crate::permit::{Permit, Terms};
+use crate::report::{self, Context, Report};
+use crate::unfit::Unfit;
+use pkic_eval::{Ask, Decision};
+use pkic_facts::certificate::Tbs;
+use pkic_facts::crypto::Sha256Digest;
+use pkic_facts::facts::Facts;
+use pkic_ir::{Body, Profile, Program, RequirementId};
+use pkic_vocab::time::format_date;
+use pkic_vocab::{BasisSet, Fact, FactId, FactTable, Grade, Path, Value};
+use std::collections::BTreeSet;
+use std::fmt;
+
+/// Seconds for which what a store says of the signer's key counts (design D14).
+pub const SIGNER_AGE_S_MAX: i64 = 60;
+
+/// What is known of the key that would sign, at a moment.
+#[derive(Debug)]
+pub struct SignerFacts {
+    spki: Sha256Digest,
+    facts: Facts,
+    at: i64,
+}
+
+impl SignerFacts {
+    /// Takes what a key store yields of its key: SHA-256 of its subjectPublicKeyInfo, facts that the store's back end
+    /// observed or that evidence about the key attests, and the moment of asking.
+    pub fn new(spki: Sha256Digest, facts: Facts, at: i64) -> SignerFacts {
+        SignerFacts { spki, facts, at }
+    }
+}
+
+/// Why nothing may be signed.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Refusal {
+    /// Outside a lab, only a signed bundle authorizes.
+    BundleUnsigned,
+    /// Outside a lab, only a program with anchor sets authorizes: what makes evidence count is policy.
+    AnchorsMissing,
+    /// Test anchors count in tests of a policy alone.
+    TestAnchorsAdmitted,
+    /// The program has no profile of that index.
+    ProfileUnknown {
+        /// The index.
+        profile: u32,
+    },
+    /// The profile names no authority, or the ask does not.
+    AuthorityMissing,
+    /// The authority is not judged by a profile: it does not say `certified-as`.
+    SignerProfileMissing {
+        /// Name of the authority.
+        authority: String,
+    },
+    /// The draft leaves something open that only issuance fills.
+    DraftPending {
+        /// What is open.
+        pending: Vec<Pending>,
+    },
+    /// The draft was made for another profile.
+    DraftProfile {
+        /// The profile that is asked for.
+        expected: String,
+        /// The profile of the draft.
+        found: String,
+    },
+    /// The draft was made for another moment.
+    DraftTime {
+        /// The moment of the decision.
+        now: i64,
+        /// The moment of the draft.
+        found: i64,
+    },
+    /// The draft does not read back as facts.
+    DraftUnread(Unfit),
+    /// The facts are about another key than the draft.
+    DraftKey {
+        /// SHA-256 of the subjectPublicKeyInfo of the draft.
+        draft: Sha256Digest,
+    },
+    /// Issuer of the draft, issuer certificate and store do not have one key.
+    SignerKey {
+        /// The key of the issuer certificate.
+        issuer: Sha256Digest,
+        /// The key of the draft's issuer.
+        draft: Option<Sha256Digest>,
+        /// The key of the store.
+        store: Sha256Digest,
+    },
+    /// What is known of the signer's key is too old, or from after now.
+    SignerStale {
+        /// When the store was asked.
+        at: i64,
+        /// The moment of the decision.
+        now: i64,
+    },
+    /// The signer's key is not what its profile asks for.
+    Signer {
+        /// Name of the signer's profile.
+        profile: String,
+        /// Ids of what refuses.
+        failing: Vec<String>,
+    },
+    /// The policy refuses.
+    Policy {
+        /// Ids of what refuses.
+        failing: Vec<String>,
+        /// The account of the decision.
+        report: Box<Report>,
+    },
+}
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Refusal::BundleUnsigned => {
+                f.write_str("the bundle is not signed, and the policy is no lab policy")
+            }
+            Refusal::AnchorsMissing => f.write_str("the policy names no trust anchors, and is no lab policy"),
+            Refusal::TestAnchorsAdmitted => f.write_str("test anchors count in tests alone"),
+            Refusal::ProfileUnknown { profile } => write!(f, "the policy has no profile {profile}"),
+            Refusal::AuthorityMissing => f.write_str("no authority is named that may sign"),
+            Refusal::SignerProfileMissing { authority } => {
+                write!(f, "the authority `{authority}` does not say what its key is certified as")
+            }
+            Refusal::DraftPending { pending } => {
+                let pending: Vec<String> = pending.iter().map(|each| format!("`{each}`")).collect();
+                write!(f, "the draft leaves {} open", pending.join(", "))
+            }
+            Refusal::DraftProfile { expected, found } => {
+                write!(f, "the draft is of the profile `{found}`, expected `{expected}`")
+            }
+            Refusal::DraftTime { now, found } => {
+                write!(f, "the draft was made for {}, and now is {}", format_date(*found), format_date(*now))
+            }
+            Refusal::DraftUnread(unfit) => write!(f, "the draft does not read back: {unfit}"),
+            Refusal::DraftKey { draft } => write!(f, "the facts are not about the draft's key `{draft}`"),
+            Refusal::SignerKey { issuer, store, .. } => {
+                write!(f, "the store has the key `{store}`, the issuer certificate `{issuer}`")
+            }
+            Refusal::SignerStale { at, now } => {
+                let (at, now) = (format_date(*at), format_date(*now));
+                write!(f, "the store was asked at {at}, and now is {now}: at most {SIGNER_AGE_S_MAX} s count")
+            }
+            Refusal::Signer { profile, failing } => {
+                write!(f, "the signer's key does not meet `{profile}`: {}", failing.join(", "))
+            }
+            Refusal::Policy { failing, .. } => write!(f, "the policy refuses: {}", failing.join(", ")),
+        }
+    }
+}
+
+impl std::error::Error for Refusal {}
+
+/// Decides on the bytes of a draft by appraised facts, and judges the key that would sign them.
+///
+/// The caller has checked the signatures of the approvals that the ask carries. The draft is for this very `now`, has
+/// a random serial and a known issuer. Facts about the certificate come from the draft's bytes alone; facts about the
+/// authority from the issuer's certificate.
+///
+/// # Errors
+/// [`Refusal`]; the draft and the facts are gone then.
+pub fn authorize(
+    loaded: &Loaded,
+    appraised: Appraised,
+    draft: Draft,
+    issuer: &Issuer,
+    signer: SignerFacts,
+    ask: &Ask<'_>,
+    now: i64,
+) -> Result<Permit, Box<Refusal>> {
+    let program = loaded.program();
+    let profile = check_policy(loaded, ask)?;
+    let signer_profile = check_authority(program, profile, ask)?;
+    check_draft(profile, &appraised.facts, &draft, now)?;
+    check_signer_key(&draft, issuer, &signer, now)?;
+    judge_signer(program, signer_profile, issuer, &signer, now)?;
+
+    let mut table = appraise::table(program, &appraised.facts);
+    certificate_facts(draft.tbs(), &mut table).map_err(Refusal::DraftUnread)?;
+    issuer.describe(&mut table).map_err(Refusal::DraftUnread)?;
+    let decision = pkic_eval::evaluate(program, &table, ask, now);
+    let context = Context {
+        program,
+        program_digest: loaded.digest(),
+        profile: &profile.name,
+        operation: ask.operation,
+        table: &table,
+        anchors: appraised.anchors,
+        csr: appraised.csr,
+        items: &appraised.items,
+        draft: Ok(&draft),
+        now,
+    };
+    let report = report::report(&decision, &context);
+    if !decision.is_permit() {
+        let failing = decision.failing();
+        return Err(Box::new(Refusal::Policy { failing, report: Box::new(report) }));
+    }
+    let ends = [
+        appraised.facts.not_after(),
+        signer.facts.not_after(),
+        signer.at.checked_add(SIGNER_AGE_S_MAX),
+        loaded.seal().map(|seal| seal.manifest.stale_after),
+        exceptions_end(&decision),
+        last_second_of_rules(program, profile, now),
+        last_second_of_rules(program, signer_profile, now),
+    ];
+    let not_after = ends.into_iter().flatten().fold(issuer.not_after(), i64::min);
+    let tbs = draft.into_tbs();
+    Ok(Permit::new(Terms { tbs, signer: issuer.spki(), not_before: now, not_after, report }))
+}
+
+fn profile_at(program: &Program, index: u32) -> Option<&Profile> {
+    program.profiles.get(usize::try_from(index).ok()?)
+}
+
+fn check_policy<'a>(loaded: &'a Loaded, ask: &Ask<'_>) -> Result<&'a Profile, Refusal> {
+    let program = loaded.program();
+    if !program.lab && loaded.seal().is_none() {
+        return Err(Refusal::BundleUnsigned);
+    }
+    if !program.lab && program.anchors.is_empty() {
+        return Err(Refusal::AnchorsMissing);
+    }
+    if ask.admit_test_anchors {
+        return Err(Refusal::TestAnchorsAdmitted);
+    }
+    profile_at(program, ask.profile).ok_or(Refusal::ProfileUnknown { profile: ask.profile })
+}
+
+/// The profile that judges the key of the authority that the ask names.
+fn check_authority<'a>(
+    program: &'a Program,
+    profile: &Profile,
+    ask: &Ask<'_>,
+) -> Result<&'a Profile, Refusal> {
+    let index =
+        ask.authority.filter(|index| profile.issued_by.contains(index)).ok_or(Refusal::AuthorityMissing)?;
+    let authority = usize::try_from(index).ok().and_then(|index| program.authorities.get(index));
+    let authority = authority.ok_or(Refusal::AuthorityMissing)?;
+    let signer_profile = authority.certified_as.and_then(|index| profile_at(program, index));
+    signer_profile.ok_or_else(|| Refusal::SignerProfileMissing { authority: authority.name.clone() })
+}
+
+fn check_draft(profile: &Profile, facts: &Facts, draft: &Draft, now: i64) -> Result<(), Refusal> {
+    if !draft.pending().is_empty() {
+        return Err(Refusal::DraftPending { pending: draft.pending().to_vec() });
+    }
+    if draft.profile() != profile.name {
+        let (expected, found) = (profile.name.clone(), draft.profile().to_owned());
+        return Err(Refusal::DraftProfile { expected, found });
+    }
+    if draft.now() != now {
+        return Err(Refusal::DraftTime { now, found: draft.now() });
+    }
+    let unread = |_| Refusal::DraftUnread(Unfit::new("tbsCertificate", "it does not decode"));
+    let key = Tbs::from_der(draft.tbs()).map_err(unread)?.spki_digest();
+    let stated = FactId::from_path("request.public-key").and_then(|id| facts.table().fact(&Path::from(id)));
+    // The claim of the request itself, not one that somebody put in its place.
+    let is_requests = stated.is_some_and(|fact| {
+        fact.grade == Grade::Claimed
+            && fact.basis == BasisSet::REQUEST
+            && fact.value == Value::Bytes(key.0.to_vec())
+    });
+    if is_requests { Ok(()) } else { Err(Refusal::DraftKey { draft: key }) }
+}
+
+fn check_signer_key(draft: &Draft, issuer: &Issuer, signer: &SignerFacts, now: i64) -> Result<(), Refusal> {
+    if draft.issuer() != Some(issuer.spki()) || signer.spki != issuer.spki() {
+        let (draft, store) = (draft.issuer(), signer.spki);
+        return Err(Refusal::SignerKey { issuer: issuer.spki(), draft, store });
+    }
+    let is_fresh = now.checked_sub(signer.at).is_some_and(|age_s| (0..=SIGNER_AGE_S_MAX).contains(&age_s));
+    if is_fresh { Ok(()) } else { Err(Refusal::SignerStale { at: signer.at, now }) }
+}
+
+fn judge_signer(
+    program: &Program,
+    signer_profile: &Profile,
+    issuer: &Issuer,
+    signer: &SignerFacts,
+    now: i64,
+) -> Result<(), Refusal> {
+    let mut table = appraise::table(program, &signer.facts);
+    add_algorithm(&mut table, issuer);
+    let index = program.profiles.iter().position(|profile| profile.name == signer_profile.name);
+    let index = index.and_then(|index| u32::try_from(index).ok()).unwrap_or(u32::MAX);
+    let decision = pkic_eval::evaluate_signer(program, index, &table, now);
+    if decision.is_permit() {
+        return Ok(());
+    }
+    Err(Refusal::Signer { profile: signer_profile.name.clone(), failing: decision.failing() })
+}
+
+/// The algorithm of the signer's key is known from the issuer's certificate; a store that says otherwise makes it
+/// unknown.
+fn add_algorithm(table: &mut FactTable, issuer: &Issuer) {
+    if let (Some(word), Some(id)) = (issuer.algorithm(), FactId::from_path("key.algorithm")) {
+        let fact = Fact::new(Value::Word(word), Grade::Observed, BasisSet::API);
+        // The value is of the fact's type.
+        let _ = table.add(Path::from(id), fact);
+    }
+}
+
+/// The last second of the exception that ends first among those that were used.
+fn exceptions_end(decision: &Decision<'_>) -> Option<i64> {
+    decision.exceptions_used().filter_map(|exception| exception.before.checked_sub(1)).min()
+}
+
+/// The last second before a rule of the profile begins or ends: the decision was made by the rules of now.
+fn last_second_of_rules(program: &Program, profile: &Profile, now: i64) -> Option<i64> {
+    let controls = profile.exceptions.iter().flat_map(|exception| &exception.requirements);
+    let mut open: Vec<RequirementId> = profile.requirements.iter().chain(controls).copied().collect();
+    let mut dates: Vec<i64> = Vec::new();
+    let mut seen: BTreeSet<RequirementId> = BTreeSet::new();
+    while let Some(id) = open.pop() {
+        let Some(requirement) = program.requirement(id).filter(|_| seen.insert(id)) else { continue };
+        dates.extend([requirement.from, requirement.before].into_iter().flatten());
+        if let Body::OneOf(ways) = &requirement.body {
+            open.extend(ways.iter().flat_map(|way| &way.requirements));
+        }
+    }
+    dates.extend(profile.obligations.iter().flat_map(|each| [each.from, each.before]).flatten());
+    dates.extend(profile.exceptions.iter().flat_map(|each| [each.from, Some(each.before)]).flatten());
+    dates.into_iter().filter(|date| *date > now).min().and_then(|date| date.checked_sub(1))
+}

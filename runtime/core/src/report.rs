@@ -1,0 +1,251 @@
+//! The JSON form of a decision: types of its own, with a version. `docs/decision.schema.json` is its JSON Schema.
+//!
+//! Within a version, fields are added and never changed. A report is an account of a decision, not a permit: nothing
+//! reads one back in.
+use crate::draft::show_path;
+use pkic_vocab::time::{DAY_S, format_date};
+use pkic_vocab::types::Type;
+use pkic_vocab::{FactTable, Value};
+use serde::Serialize;
+
+mod build;
+
+pub(crate) use build::{Context, report};
+
+/// The version of the JSON form.
+pub const VERSION: u32 = 1;
+
+/// A decision with everything that it rests on.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct Report {
+    /// The version of this form: [`VERSION`].
+    pub version: u32,
+    /// `permit` or `refuse`.
+    pub decision: &'static str,
+    /// Qualified name of the profile.
+    pub profile: String,
+    /// What was asked.
+    pub operation: String,
+    /// Whether a lab policy decided.
+    pub lab: bool,
+    /// The time of the decision, RFC 3339 in UTC.
+    pub at: String,
+    /// The authority that would sign; null where none may.
+    pub authority: Option<String>,
+    /// Digests of what went in.
+    pub inputs: Inputs,
+    /// Every requirement that was in force.
+    pub requirements: Vec<Requirement>,
+    /// What did not refuse and should be known.
+    pub warnings: Vec<Warning>,
+    /// The exception that was used.
+    pub exception: Option<Exception>,
+    /// What was known.
+    pub facts: Vec<Fact>,
+    /// What the CA must do besides.
+    pub obligations: Vec<Obligation>,
+    /// What only issuance fills in: this decision cannot be signed as it stands.
+    pub pending: Vec<String>,
+    /// What the request asks for and the certificate does not say.
+    pub left_out: Vec<LeftOut>,
+    /// Evidence that came along, each item with its verdict.
+    pub evidence: Vec<Evidence>,
+}
+
+/// Digests of what went into a decision, `sha256:` and hexadecimal digits.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Inputs {
+    /// The program's canonical bytes.
+    pub program: String,
+    /// The anchor set; null where there was none.
+    pub anchors: Option<String>,
+    /// The catalogues.
+    pub catalogues: Vec<String>,
+    /// The revocation data; null where there was none.
+    pub revocation: Option<String>,
+    /// Every item of evidence, in the order in which it was given.
+    pub evidence: Vec<String>,
+    /// The request in DER; null where there was none.
+    pub csr: Option<String>,
+    /// The tbsCertificate; null where none could be drafted.
+    pub tbs: Option<String>,
+}
+
+/// A requirement and what came of it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Requirement {
+    /// Its id.
+    pub id: String,
+    /// `satisfied`, `violated`, `unknown` or `waived`.
+    pub result: &'static str,
+    /// What was needed, as the policy has it.
+    pub need: String,
+    /// What was found.
+    pub found: Option<String>,
+    /// How well it was known.
+    pub grade: Option<&'static str>,
+    /// What that rests on.
+    pub basis: Vec<&'static str>,
+    /// Name of the evidence.
+    pub evidence: Option<String>,
+    /// Where the policy says so, `file:line`.
+    pub line: String,
+    /// What the policy cites for it.
+    pub citation: Option<String>,
+    /// What to do about it; null where it is satisfied.
+    pub remedy: Option<String>,
+    /// The ways of a `one of`, each with its own lines.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub ways: Vec<Way>,
+}
+
+/// A way of a `one of`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Way {
+    /// Its name.
+    pub name: String,
+    /// What came of all its lines together.
+    pub result: &'static str,
+    /// Its lines.
+    pub requirements: Vec<Requirement>,
+}
+
+/// Something to know that did not refuse.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Warning {
+    /// Id of the requirement that should hold, or a word for another kind of warning.
+    pub id: String,
+    /// The sentence.
+    pub message: String,
+    /// Where the policy says so, `file:line`; null where no line does.
+    pub line: Option<String>,
+}
+
+/// The exception that a decision used.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Exception {
+    /// Qualified name.
+    pub name: String,
+    /// Ids that it waived.
+    pub waives: Vec<String>,
+    /// Its end, RFC 3339 in UTC.
+    pub before: String,
+    /// Why it was granted.
+    pub reason: String,
+}
+
+/// Something that was known.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Fact {
+    /// Its path.
+    pub path: String,
+    /// Whom it is about.
+    pub subject: &'static str,
+    /// Its value.
+    pub value: serde_json::Value,
+    /// How well it was known; null for the certificate and the policy, which are ours.
+    pub grade: Option<&'static str>,
+    /// What it rests on.
+    pub basis: Vec<&'static str>,
+    /// Name of the evidence.
+    pub evidence: Option<String>,
+    /// Purpose of the trust anchor that it hangs on; null where it hangs on none.
+    pub anchor: Option<&'static str>,
+}
+
+/// Something that the CA must do besides.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Obligation {
+    /// Its name.
+    pub name: String,
+    /// Its arguments, name and value.
+    pub arguments: Vec<(String, String)>,
+    /// When it must have been met.
+    pub moment: Option<&'static str>,
+    /// Where the policy says so, `file:line`.
+    pub line: String,
+    /// What the policy cites for it.
+    pub citation: Option<String>,
+}
+
+/// Something that the request asks for and the certificate does not say.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct LeftOut {
+    /// Path of the fact, or a part of the request.
+    pub what: String,
+    /// Why.
+    pub why: String,
+}
+
+/// An item of evidence with its verdict.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Evidence {
+    /// Its name.
+    pub name: String,
+    /// Its digest.
+    pub digest: String,
+    /// Its format, where it was recognised.
+    pub format: Option<&'static str>,
+    /// `verified`, `refused` or `unproven`.
+    pub verdict: &'static str,
+    /// Why it is not verified.
+    pub why: Option<String>,
+    /// Whether the facts of the decision come from it. At most one item has true.
+    pub used: bool,
+}
+
+/// RFC 3339 in UTC, always with the time of day.
+pub fn moment(at: i64) -> String {
+    let shown = format_date(at);
+    if at.rem_euclid(DAY_S) == 0 { format!("{shown}T00:00:00Z") } else { shown }
+}
+
+/// The facts of a table, in the order of the catalogue.
+pub fn facts(table: &FactTable) -> Vec<Fact> {
+    let shown = table.known().map(|(path, fact)| {
+        let def = path.fact.def();
+        let graded = def.is_graded();
+        let source = fact.source.and_then(|index| table.sources.get(usize::from(index)));
+        Fact {
+            path: show_path(&path),
+            subject: def.subject.name(),
+            value: value(&fact.value, def.ty),
+            grade: graded.then(|| fact.grade.name()),
+            basis: if graded { fact.basis.names().collect() } else { Vec::new() },
+            evidence: source.map(|source| source.name.clone()),
+            anchor: source.map(|_| fact.purpose.name()),
+        }
+    });
+    shown.collect()
+}
+
+/// A value in JSON: numbers, booleans, lists and records as such, all else as its text.
+pub fn value(value: &Value, ty: Type) -> serde_json::Value {
+    match (value, ty) {
+        (Value::Bool(value), _) => (*value).into(),
+        (Value::Int(value), _) => (*value).into(),
+        (Value::Date(at), _) => moment(*at).into(),
+        (Value::Dn(name), _) => name.to_string().into(),
+        (Value::Oid(oid), _) => oid.as_str().into(),
+        (
+            Value::Ip(text)
+            | Value::DnsName(text)
+            | Value::Uri(text)
+            | Value::Email(text)
+            | Value::Name(text)
+            | Value::Text(text),
+            _,
+        ) => text.as_str().into(),
+        (Value::List(values), ty) => values.iter().map(|value| self::value(value, ty.element())).collect(),
+        (Value::Record(values), Type::Record(fields)) => {
+            let shown = fields.iter().zip(values).map(|(field, value)| {
+                let value =
+                    value.as_ref().map_or(serde_json::Value::Null, |value| self::value(value, field.ty));
+                (field.name.to_owned(), value)
+            });
+            serde_json::Value::Object(shown.collect())
+        }
+        (Value::Record(_) | Value::Span(_) | Value::Word(_) | Value::Bytes(_), _) => value.to_string().into(),
+    }
+}

@@ -1,0 +1,177 @@
+//! From a decision to its report.
+use super::{Evidence, Exception, Inputs, LeftOut, Obligation, Report, Requirement, VERSION, Warning, Way};
+use crate::appraise::Item;
+use crate::draft::Draft;
+use pkic_eval::{Decision, Outcome, Reason, Truth};
+use pkic_facts::crypto::Sha256Digest;
+use pkic_ir::{Citation, Origin, Program, Strength};
+use pkic_vocab::obligations::OBLIGATIONS;
+use pkic_vocab::{FactTable, Word, limits};
+
+/// What a report tells beside the decision itself.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Context<'a> {
+    pub(crate) program: &'a Program,
+    pub(crate) program_digest: Sha256Digest,
+    pub(crate) profile: &'a str,
+    pub(crate) operation: Word,
+    pub(crate) table: &'a FactTable,
+    pub(crate) anchors: Option<Sha256Digest>,
+    pub(crate) csr: Sha256Digest,
+    pub(crate) items: &'a [Item],
+    /// The draft, or why there is none.
+    pub(crate) draft: Result<&'a Draft, &'a str>,
+    pub(crate) now: i64,
+}
+
+/// The report of a decision. A decision without a draft is a refusal.
+pub(crate) fn report(decision: &Decision<'_>, context: &Context<'_>) -> Report {
+    let is_permit = decision.is_permit() && context.draft.is_ok();
+    let failing = |reason: &Reason<'_>| reason.strength() == Strength::Should && reason.outcome.is_failure();
+    let shown = decision.reasons().filter(|reason| !failing(reason) && reason.outcome != Outcome::Pending);
+    let mut requirements: Vec<Requirement> =
+        shown.map(|reason| requirement(context.program, &reason, limits::NESTING_MAX)).collect();
+    if let Err(why) = context.draft {
+        requirements.insert(0, undrafted(decision, context, why));
+    }
+    let draft = context.draft.ok();
+    let pending = draft.map(Draft::pending).unwrap_or_default();
+    Report {
+        version: VERSION,
+        decision: if is_permit { "permit" } else { "refuse" },
+        profile: context.profile.to_owned(),
+        operation: context.operation.name().to_owned(),
+        lab: context.program.lab,
+        at: super::moment(context.now),
+        authority: decision.authority().map(|authority| authority.name.clone()),
+        inputs: inputs(context),
+        requirements,
+        warnings: decision.warnings().map(|reason| warning(context.program, &reason)).collect(),
+        exception: decision.exception().map(|exception| Exception {
+            name: exception.name.clone(),
+            waives: exception.waives.clone(),
+            before: super::moment(exception.before),
+            reason: exception.reason.clone(),
+        }),
+        facts: super::facts(context.table),
+        obligations: decision.obligations().map(|each| obligation(context.program, each)).collect(),
+        pending: pending.iter().map(ToString::to_string).collect(),
+        left_out: draft.map(Draft::left_out).unwrap_or_default().iter().map(left_out).collect(),
+        evidence: context.items.iter().map(evidence).collect(),
+    }
+}
+
+fn inputs(context: &Context<'_>) -> Inputs {
+    Inputs {
+        program: context.program_digest.to_string(),
+        anchors: context.anchors.map(|digest| digest.to_string()),
+        catalogues: Vec::new(),
+        revocation: None,
+        evidence: context.items.iter().map(|item| item.evidence.digest().to_string()).collect(),
+        csr: Some(context.csr.to_string()),
+        tbs: context.draft.ok().map(|draft| draft.digest().to_string()),
+    }
+}
+
+fn evidence(item: &Item) -> Evidence {
+    Evidence {
+        name: item.evidence.name().to_owned(),
+        digest: item.evidence.digest().to_string(),
+        format: item.format,
+        verdict: item.verdict.name(),
+        why: item.verdict.reason().map(ToString::to_string),
+        used: item.used,
+    }
+}
+
+fn left_out(left: &crate::draft::LeftOut) -> LeftOut {
+    LeftOut { what: left.what.clone(), why: left.why.to_string() }
+}
+
+/// The entry for a certificate that cannot be written.
+fn undrafted(decision: &Decision<'_>, context: &Context<'_>, why: &str) -> Requirement {
+    let origin = decision.profile().map(|profile| profile.origin);
+    Requirement {
+        id: "draft".to_owned(),
+        result: Outcome::Violated.name(),
+        need: "a tbsCertificate that says what the profile grants and the request asks for".to_owned(),
+        found: Some(why.to_owned()),
+        grade: None,
+        basis: Vec::new(),
+        evidence: None,
+        line: place(context.program, origin),
+        citation: None,
+        remedy: Some(
+            "ask for values that a certificate can hold, or state a default in `contents`".to_owned(),
+        ),
+        ways: Vec::new(),
+    }
+}
+
+fn requirement(program: &Program, reason: &Reason<'_>, levels: usize) -> Requirement {
+    let found = reason.found();
+    let graded = found.as_ref().filter(|found| found.path.fact.def().is_graded());
+    let ways = levels.checked_sub(1).map(|levels| {
+        let shown = reason.ways().map(|way| Way {
+            name: way.way.name.clone(),
+            result: result_of(way.truth),
+            requirements: way.shortfalls().map(|line| requirement(program, &line, levels)).collect(),
+        });
+        shown.collect()
+    });
+    Requirement {
+        id: reason.id().to_string(),
+        result: reason.outcome.name(),
+        need: reason.need().to_owned(),
+        found: found.as_ref().map(ToString::to_string),
+        grade: graded.and_then(|found| found.grade).map(pkic_vocab::Grade::name),
+        basis: graded.map(|found| found.basis.names().collect()).unwrap_or_default(),
+        evidence: found.as_ref().and_then(|found| found.source).map(|source| source.name.clone()),
+        line: place(program, reason.origin()),
+        citation: reason.citation().map(cited),
+        remedy: Some(reason.remedy().to_string()).filter(|remedy| !remedy.is_empty()),
+        ways: ways.unwrap_or_default(),
+    }
+}
+
+const fn result_of(truth: Truth) -> &'static str {
+    match truth {
+        Truth::True => Outcome::Satisfied.name(),
+        Truth::False => Outcome::Violated.name(),
+        Truth::Unknown => Outcome::Unknown.name(),
+    }
+}
+
+fn warning(program: &Program, reason: &Reason<'_>) -> Warning {
+    let found = reason.found().map(|found| format!("; found {found}")).unwrap_or_default();
+    Warning {
+        id: reason.id().to_string(),
+        message: format!("should hold: {}{found}", reason.need()),
+        line: Some(place(program, reason.origin())),
+    }
+}
+
+fn obligation(program: &Program, obligation: &pkic_ir::Obligation) -> Obligation {
+    let def = OBLIGATIONS.iter().find(|def| def.name == obligation.name);
+    Obligation {
+        name: obligation.name.clone(),
+        arguments: obligation.arguments.clone(),
+        moment: def.map(|def| def.moment.name()),
+        line: place(program, Some(obligation.origin)),
+        citation: obligation.cites.as_ref().map(cited),
+    }
+}
+
+fn cited(citation: &Citation) -> String {
+    let Citation { source, edition, clause, .. } = citation;
+    let unverified = if citation.unverified { " (unverified)" } else { "" };
+    let edition = if edition.is_empty() { String::new() } else { format!(" {edition}") };
+    format!("{source}{edition} {clause}{unverified}")
+}
+
+/// `file:line`.
+fn place(program: &Program, origin: Option<Origin>) -> String {
+    let origin = origin.unwrap_or_default();
+    let file = usize::try_from(origin.file).ok().and_then(|index| program.files.get(index));
+    format!("{}:{}", file.map_or("policy", |(name, _)| name), origin.line)
+}

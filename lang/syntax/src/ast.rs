@@ -256,6 +256,7 @@ pub struct ProfileItem<'t> {
 
 /// The items of a profile.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[expect(clippy::large_enum_variant, reason = "an item is the common case")]
 pub enum ProfileItemKind<'t> {
     /// `adopt …`, for this profile alone.
     Adopt(Adopt<'t>),
@@ -344,6 +345,7 @@ pub struct MandateItem<'t> {
 
 /// The items of a mandate.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[expect(clippy::large_enum_variant, reason = "an item is the common case")]
 pub enum MandateItemKind<'t> {
     /// Unreadable; a finding says why.
     Error,
@@ -390,6 +392,7 @@ pub struct ExceptionItem<'t> {
 
 /// The items of an exception.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[expect(clippy::large_enum_variant, reason = "a requirement is the common case")]
 pub enum ExceptionItemKind<'t> {
     /// `approve N of GROUP`.
     Approve(Approve<'t>),

@@ -101,7 +101,7 @@ fn typed_view_of_a_good_file() {
 fn reserved_words_agree_with_the_grammar() {
     let grammar = include_str!("../src/pki.pest");
     let rule = grammar.split("reserved  = _{").nth(1).unwrap().split("~ !name_byte").next().unwrap();
-    let mut words: Vec<&str> = rule.split('"').skip(1).step_by(2).collect();
+    let mut words: Vec<&str> = rule.split('"').skip(1).step_by(2).filter(|word| word.len() > 1).collect();
     words.sort_unstable();
     assert_eq!(words, pkic_syntax::RESERVED);
     for word in pkic_syntax::RESERVED {

@@ -21,6 +21,7 @@ pub const FORMATS: &[Format] = &[
     tpm::certify::CERTIFY,
     tpm::certify::CERTIFY_CREATION,
     tpm::webauthn_tpm::FORMAT,
+    tpm::csr_attestation::FORMAT,
 ];
 
 /// The format of that name.

@@ -49,7 +49,7 @@ const NAME_CREATION: &str = "tpm2-certify-creation";
 const TPM2_TOOLS_CONSTANT: [u8; 4] = [0x00, 0xff, 0x55, 0xaa];
 
 /// Attestation key certificates: empty subjects with a critical subjectAltName are the rule, and issuers are ordinary CAs.
-const fn attestation_key_profile(format: &'static str) -> PathProfile {
+pub(super) const fn attestation_key_profile(format: &'static str) -> PathProfile {
     PathProfile {
         format,
         certificates_max: 5,
@@ -175,7 +175,11 @@ impl Members {
 }
 
 /// A path from the first certificate; the others only help to build it.
-fn reach(chain: &[Certificate], profile: &PathProfile, input: &Input<'_>) -> Result<VerifiedPath, Reject> {
+pub(super) fn reach(
+    chain: &[Certificate],
+    profile: &PathProfile,
+    input: &Input<'_>,
+) -> Result<VerifiedPath, Reject> {
     let (leaf, carried) = chain.split_first().ok_or(Reject::FieldMissing { field: "certificate chain" })?;
     verify_path(&PathInput {
         evidence: input.evidence,
@@ -250,7 +254,7 @@ fn other_type(expected: &'static str, found: &Attested) -> Reject {
 
 /// A certified key with what it was certified by.
 #[derive(Clone, Debug)]
-struct Certified {
+pub(super) struct Certified {
     key: Key,
     certification: Certification,
     extra_data: Vec<u8>,
@@ -258,16 +262,21 @@ struct Certified {
 }
 
 impl Certified {
-    fn new(attest: &Attest, key: &Key, certification: Certification) -> Self {
+    pub(super) fn new(attest: &Attest, key: &Key, certification: Certification) -> Self {
         let extra_data = attest.extra_data.clone();
         Self { key: key.clone(), certification, extra_data, device: Device::default() }
     }
 
-    fn on(&self, device: &Device) -> Self {
+    pub(super) fn spki(&self) -> &[u8] {
+        self.key.spki()
+    }
+
+    /// The same, on a TPM that is known by name.
+    pub(super) fn on(&self, device: &Device) -> Self {
         Self { device: device.clone(), ..self.clone() }
     }
 
-    fn freshness(&self) -> Carried<'_> {
+    pub(super) fn freshness(&self) -> Carried<'_> {
         match self.extra_data.as_slice() {
             [] => Carried::Nothing,
             constant if constant == TPM2_TOOLS_CONSTANT => Carried::Constant,
@@ -275,7 +284,7 @@ impl Certified {
         }
     }
 
-    fn emit(&self, to: &mut Emission) {
+    pub(super) fn emit(&self, to: &mut Emission) {
         self.device.emit(to);
         self.key.emit(self.certification, to);
     }
@@ -293,7 +302,7 @@ impl Statement for Loaded {
     const FORMAT: &'static str = NAME_CERTIFY;
 
     fn attested_key(&self) -> &[u8] {
-        self.0.key.spki()
+        self.0.spki()
     }
 
     fn freshness(&self) -> Carried<'_> {
@@ -309,7 +318,7 @@ impl Statement for Created {
     const FORMAT: &'static str = NAME_CREATION;
 
     fn attested_key(&self) -> &[u8] {
-        self.0.key.spki()
+        self.0.spki()
     }
 
     fn freshness(&self) -> Carried<'_> {

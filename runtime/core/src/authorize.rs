@@ -11,6 +11,7 @@ use pkic_eval::{Ask, Decision};
 use pkic_facts::certificate::Tbs;
 use pkic_facts::crypto::Sha256Digest;
 use pkic_facts::facts::Facts;
+use pkic_facts::verified::Provenance;
 use pkic_ir::{Body, Profile, Program, RequirementId};
 use pkic_vocab::time::format_date;
 use pkic_vocab::{BasisSet, Fact, FactId, FactTable, Grade, Path, Value};
@@ -83,6 +84,13 @@ pub enum Refusal {
         /// SHA-256 of the subjectPublicKeyInfo of the draft.
         draft: Sha256Digest,
     },
+    /// The evidence was appraised for another moment.
+    FactsTime {
+        /// The moment of the decision.
+        now: i64,
+        /// The moment of the appraisal.
+        found: i64,
+    },
     /// Issuer of the draft, issuer certificate and store do not have one key.
     SignerKey {
         /// The key of the issuer certificate.
@@ -98,6 +106,12 @@ pub enum Refusal {
         at: i64,
         /// The moment of the decision.
         now: i64,
+    },
+    /// Evidence about the signer is not bound to the signer's key: a request for that very key with proof of
+    /// possession binds it.
+    SignerUnbound {
+        /// The key of the store.
+        store: Sha256Digest,
     },
     /// The signer's key is not what its profile asks for.
     Signer {
@@ -140,6 +154,13 @@ impl fmt::Display for Refusal {
             }
             Refusal::DraftUnread(unfit) => write!(f, "the draft does not read back: {unfit}"),
             Refusal::DraftKey { draft } => write!(f, "the facts are not about the draft's key `{draft}`"),
+            Refusal::FactsTime { now, found } => {
+                let (found, now) = (format_date(*found), format_date(*now));
+                write!(f, "the evidence was appraised for {found}, and now is {now}")
+            }
+            Refusal::SignerUnbound { store } => {
+                write!(f, "the evidence about the signer is not bound to its key `{store}`")
+            }
             Refusal::SignerKey { issuer, store, .. } => {
                 write!(f, "the store has the key `{store}`, the issuer certificate `{issuer}`")
             }
@@ -261,20 +282,40 @@ fn check_draft(profile: &Profile, facts: &Facts, draft: &Draft, now: i64) -> Res
     }
     let unread = |_| Refusal::DraftUnread(Unfit::new("tbsCertificate", "it does not decode"));
     let key = Tbs::from_der(draft.tbs()).map_err(unread)?.spki_digest();
+    if !is_about(facts, key) {
+        return Err(Refusal::DraftKey { draft: key });
+    }
+    match facts.provenance().map(Provenance::now) {
+        Some(found) if found != now => Err(Refusal::FactsTime { now, found }),
+        _ => Ok(()),
+    }
+}
+
+/// Whether the request that the facts come from is for this key. The claim of the request itself counts, not one that
+/// somebody put in its place.
+fn is_about(facts: &Facts, key: Sha256Digest) -> bool {
     let stated = FactId::from_path("request.public-key").and_then(|id| facts.table().fact(&Path::from(id)));
-    // The claim of the request itself, not one that somebody put in its place.
-    let is_requests = stated.is_some_and(|fact| {
+    stated.is_some_and(|fact| {
         fact.grade == Grade::Claimed
             && fact.basis == BasisSet::REQUEST
             && fact.value == Value::Bytes(key.0.to_vec())
-    });
-    if is_requests { Ok(()) } else { Err(Refusal::DraftKey { draft: key }) }
+    })
+}
+
+/// Whether evidence in these facts, if any, is bound to this key.
+fn is_bound(facts: &Facts, key: Sha256Digest) -> bool {
+    let bound = FactId::from_path("evidence.bound").and_then(|id| facts.table().fact(&Path::from(id)));
+    facts.provenance().is_none()
+        || (bound.is_some_and(|fact| fact.value == Value::Bool(true)) && is_about(facts, key))
 }
 
 fn check_signer_key(draft: &Draft, issuer: &Issuer, signer: &SignerFacts, now: i64) -> Result<(), Refusal> {
     if draft.issuer() != Some(issuer.spki()) || signer.spki != issuer.spki() {
         let (draft, store) = (draft.issuer(), signer.spki);
         return Err(Refusal::SignerKey { issuer: issuer.spki(), draft, store });
+    }
+    if !is_bound(&signer.facts, signer.spki) {
+        return Err(Refusal::SignerUnbound { store: signer.spki });
     }
     let is_fresh = now.checked_sub(signer.at).is_some_and(|age_s| (0..=SIGNER_AGE_S_MAX).contains(&age_s));
     if is_fresh { Ok(()) } else { Err(Refusal::SignerStale { at: signer.at, now }) }

@@ -7,7 +7,9 @@ use pkic_ir::{
 use pkic_vocab::fields::FieldDef;
 use pkic_vocab::time::Span;
 use pkic_vocab::{FactId, Path, Purpose, Value, Word, Words};
-use rcgen::{CertificateParams, CustomExtension, DnType, IsCa, KeyPair, SanType, SerialNumber};
+use rcgen::{
+    CertificateParams, CustomExtension, DnType, IsCa, KeyPair, PublicKeyData, SanType, SerialNumber,
+};
 
 pub const NOW: i64 = 1_800_000_000;
 pub const DAY: i64 = 86_400;
@@ -204,4 +206,75 @@ pub fn authority(key: &KeyPair) -> Vec<u8> {
     params.is_ca = IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
     params.not_after = rcgen::date_time_ymd(2040, 1, 1);
     params.self_signed(key).unwrap().der().to_vec()
+}
+
+/// A statement of a test device: the storage word, a NUL, and the subjectPublicKeyInfo of the attested key.
+pub struct Saying {
+    storage: String,
+    spki: Vec<u8>,
+}
+
+impl pkic_facts::facts::Statement for Saying {
+    const FORMAT: &'static str = "tpm2-certify";
+
+    fn attested_key(&self) -> &[u8] {
+        &self.spki
+    }
+
+    fn freshness(&self) -> pkic_facts::facts::Carried<'_> {
+        pkic_facts::facts::Carried::Nothing
+    }
+
+    fn emit(&self, to: &mut pkic_facts::facts::Emission) {
+        to.statement_word("key.storage", Words::Storage, &self.storage);
+    }
+}
+
+fn decode_saying(bytes: &[u8]) -> Result<Saying, pkic_facts::reject::Reject> {
+    let at = bytes.iter().position(|byte| *byte == 0).unwrap();
+    let storage = String::from_utf8(bytes[..at].to_vec()).unwrap();
+    Ok(Saying { storage, spki: bytes[at + 1..].to_vec() })
+}
+
+/// A device that signs statements, enrolled by its key.
+pub struct Device {
+    key: KeyPair,
+    pub anchors: pkic_facts::anchors::AnchorSet,
+}
+
+impl Device {
+    pub fn new(purpose: &str) -> Device {
+        let key = key();
+        let spki = pkic_facts::crypto::Sha256Digest::of(&key.subject_public_key_info());
+        let listing = format!("[[key]]\nname = \"device\"\nspki = \"{spki}\"\npurpose = \"{purpose}\"\n");
+        let anchors = pkic_facts::anchors::AnchorSet::load(&[], &listing).unwrap();
+        Device { key, anchors }
+    }
+
+    pub fn spki_sha256(&self) -> [u8; 32] {
+        pkic_facts::crypto::Sha256Digest::of(&self.key.subject_public_key_info()).0
+    }
+
+    /// What the device attests of the request's key, appraised as a format of evidence would be.
+    pub fn attest(&self, storage: &str, csr: &[u8]) -> pkic_runtime::appraise::Appraised {
+        use pkic_facts::crypto::{Hash, Scheme, Sha256Digest, Strength};
+        use pkic_facts::verified::{Evidence, SignedBytes, TrustedKey, mint};
+        use rcgen::SigningKey;
+        let request = pkic_facts::request::CertificationRequest::from_bytes(csr).unwrap();
+        let message = [storage.as_bytes(), &[0], request.spki()].concat();
+        let evidence = Evidence::new("device.bin", &[&message]).unwrap();
+        let spki = self.key.subject_public_key_info();
+        let trusted = TrustedKey::enrolled(&self.anchors, &spki, "tpm2-certify", &evidence, NOW).unwrap();
+        let signature = self.key.sign(&message).unwrap();
+        let signed = SignedBytes { message, scheme: Scheme::Ecdsa(Hash::Sha256), signature };
+        let said = mint(&signed, &trusted, Strength::Current, decode_saying).unwrap();
+        let mut facts = pkic_facts::facts::Facts::of_request(&request).unwrap();
+        facts.attest(&evidence, &said, Some(&request), None).unwrap();
+        pkic_runtime::appraise::Appraised {
+            facts,
+            items: Vec::new(),
+            csr: Sha256Digest::of(request.der()),
+            anchors: Some(self.anchors.digest()),
+        }
+    }
 }

@@ -10,7 +10,8 @@
 
 use std::time::{Duration, Instant};
 
-const SIZE: usize = 1 << 20;
+/// The largest file with optimisation; an eighth of it without, to keep the test short.
+const SIZE: usize = if cfg!(debug_assertions) { 1 << 17 } else { 1 << 20 };
 const STACK: usize = 512 * 1024;
 /// Two seconds with optimisation; without, a bound that still tells linear from quadratic.
 const LIMIT: Duration = Duration::from_secs(if cfg!(debug_assertions) { 20 } else { 2 });
@@ -23,11 +24,9 @@ fn answer(name: &str, source: String) {
         let elapsed = start.elapsed();
         assert_eq!(parse.tree.print(&source).len(), source.len(), "{label}");
         assert!(elapsed < LIMIT, "{label}: {elapsed:?}");
-        let slowest = elapsed.as_millis();
-        (slowest, parse.findings.len())
+        parse.findings.len()
     });
-    let (millis, findings) = worker.unwrap().join().unwrap_or_else(|_| panic!("{name}"));
-    println!("{name}: {millis} ms, {findings} findings");
+    let findings = worker.unwrap().join().unwrap_or_else(|_| panic!("{name}"));
     assert!(findings > 0, "{name}");
 }
 

@@ -2,7 +2,14 @@
 //!
 //! Random well-typed conditions over random tables. Where every fact is known, both must agree on true and false;
 //! where facts are missing or known too little, CEL must be true exactly where the evaluator says true.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic, missing_docs, unreachable_pub)]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    missing_docs,
+    unreachable_pub
+)]
 
 #[path = "cel_oracle/conditions.rs"]
 mod conditions;
@@ -12,10 +19,13 @@ mod host;
 mod tables;
 
 use conditions::{Cond, cond};
+use pkic_eval::{Ask, Outcome};
 use pkic_ir::{Body, ExprId, Profile, Program, Requirement, RequirementId, Strength};
-use pkic_vocab::Words;
+use pkic_vocab::{Fact, FactTable, Value, Words};
 use proptest::prelude::*;
-use tables::{Knowledge, Table, table};
+use proptest::strategy::ValueTree;
+use proptest::test_runner::TestRunner;
+use tables::{Knowledge, table};
 
 const PROFILE: &str = "oracle.profile";
 /// 2027-03-15.
@@ -63,7 +73,7 @@ fn program(condition: &Cond) -> Program {
 }
 
 /// What CEL says of the two requirements of [`program`]; `None` for one that it cannot say.
-fn asked_in_cel(program: &Program, table: &pkic_vocab::FactTable) -> [Option<bool>; 2] {
+fn asked_in_cel(program: &Program, table: &FactTable) -> [Option<bool>; 2] {
     let emitted = pkic_compiler::cel::emit(program, PROFILE).unwrap();
     ["holds", "fails"].map(|id| {
         let said = emitted.requirements.iter().find(|said| said.id == id);
@@ -72,14 +82,72 @@ fn asked_in_cel(program: &Program, table: &pkic_vocab::FactTable) -> [Option<boo
     })
 }
 
+/// What the evaluator says of the first requirement of [`program`].
+fn evaluated(program: &Program, table: &FactTable) -> Outcome {
+    let Some(Fact { value: Value::Word(operation), .. }) = table.fact(&tables::operation()) else {
+        panic!("no operation")
+    };
+    let decision = pkic_eval::evaluate(program, table, &Ask::new(0, *operation), NOW);
+    let outcome = |id: &str| decision.reasons().find(|reason| reason.id() == *id).unwrap().outcome;
+    let opposite = match outcome("holds") {
+        Outcome::Satisfied => Outcome::Violated,
+        Outcome::Violated => Outcome::Satisfied,
+        other => other,
+    };
+    assert_eq!(outcome("fails"), opposite);
+    outcome("holds")
+}
+
+fn agree(condition: &Cond, table: &FactTable) -> Result<(), TestCaseError> {
+    let program = program(condition);
+    let [holds, fails] = asked_in_cel(&program, table);
+    let outcome = evaluated(&program, table);
+    let texts = || {
+        let known: Vec<String> = table.known().map(|(path, fact)| format!("{path:?} {fact:?}")).collect();
+        format!("{:#?} on {}", pkic_compiler::cel::emit(&program, PROFILE), known.join("\n"))
+    };
+    prop_assert!(
+        holds.is_none_or(|holds| holds == (outcome == Outcome::Satisfied)),
+        "{outcome:?}: {}",
+        texts()
+    );
+    prop_assert!(
+        fails.is_none_or(|fails| fails == (outcome == Outcome::Violated)),
+        "{outcome:?}: {}",
+        texts()
+    );
+    Ok(())
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 2000, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn on_full_tables_both_agree(condition in cond(), table in table()) {
-        let table = table.facts(Knowledge::Full, NOW);
-        let program = program(&condition);
-        let said = asked_in_cel(&program, &table);
-        prop_assert!(said != [Some(true), Some(true)]);
+        agree(&condition, &table.facts(Knowledge::Full, NOW))?;
     }
+
+    #[test]
+    fn on_partial_tables_cel_is_true_only_where_the_evaluator_is(condition in cond(), table in table()) {
+        agree(&condition, &table.facts(Knowledge::Partial, NOW))?;
+    }
+}
+
+/// Most of what is generated must be said, and be decided both ways, or the tests above test nothing.
+#[test]
+fn the_generator_is_not_idle() {
+    let mut runner = TestRunner::deterministic();
+    let mut counts = [0u32; 4];
+    for _ in 0..1000 {
+        let condition = cond().new_tree(&mut runner).unwrap().current();
+        let table = table().new_tree(&mut runner).unwrap().current().facts(Knowledge::Full, NOW);
+        let place = match asked_in_cel(&program(&condition), &table) {
+            [Some(true), _] => 0,
+            [_, Some(true)] => 1,
+            [Some(false), Some(false)] => 2,
+            _ => 3,
+        };
+        counts[place] += 1;
+    }
+    assert!(counts[0] > 250 && counts[1] > 250 && counts[3] < 250, "{counts:?}");
 }

@@ -162,24 +162,20 @@ impl<'p> Writer<'p> {
     }
 
     fn atom(&self, atom: &Atom, known: Known) -> Result<Piece, Unsayable> {
-        let mut facts = Vec::new();
         let other = match &atom.test {
             Test::CompareWith(_, operand) | Test::InOperand(operand) => Some(operand),
             Test::Compare(..) | Test::In(_) | Test::Under(_) | Test::Contains(_) => None,
         };
-        for operand in [Some(&atom.left), other].into_iter().flatten() {
-            if let Operand::Fact(path) = operand {
-                facts.extend(guards(path, atom.guard));
-            }
-        }
-        let test = self.test(atom, known)?;
-        facts.push(if holds_of_nothing(&atom.test, known) {
+        let mut test = operand_guards(other, atom.guard);
+        test.push(self.test(atom, known)?);
+        let mut test = Piece::and(test);
+        if holds_of_nothing(&atom.test, known) {
             let closed =
                 [Some(&atom.left), other].map(|operand| operand.filter(|operand| may_be_absent(operand)));
-            self.or_absent(closed, &atom.left, test)?
-        } else {
-            test
-        });
+            test = self.or_absent(closed, &atom.left, test)?;
+        }
+        let mut facts = operand_guards(Some(&atom.left), atom.guard);
+        facts.push(test);
         Ok(Piece::and(facts))
     }
 
@@ -301,6 +297,13 @@ fn guards(path: &Path, guard: Guard) -> impl Iterator<Item = Piece> + use<> {
     });
     let calls = if def.is_graded() { [known, basis] } else { [None, None] };
     calls.into_iter().flatten().map(Piece::tight)
+}
+
+fn operand_guards(operand: Option<&Operand>, guard: Guard) -> Vec<Piece> {
+    match operand {
+        Some(Operand::Fact(path)) => guards(path, guard).collect(),
+        Some(Operand::Member { .. }) | None => Vec::new(),
+    }
 }
 
 /// Whether a value that is known to be absent answers the question with yes: it equals nothing and has no order.

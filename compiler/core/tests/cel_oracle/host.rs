@@ -2,7 +2,7 @@
 use cel::objects::{Key, Map};
 use cel::parser::PrattParser;
 use cel::{Context, Env, ExecutionError, Value as Cel, extractors::This};
-use pkic_vocab::{Fact, FactTable, Grade, Path, Type, Value};
+use pkic_vocab::{Fact, FactId, FactTable, Grade, Path, Type, Value};
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
@@ -19,8 +19,16 @@ pub fn is_true(text: &str, table: &FactTable, now: i64) -> bool {
 }
 
 fn context(table: &FactTable, now: i64) -> Context<'static, 'static> {
-    let mut context = Context::with_env(Arc::new(Env::stdlib()));
+    thread_local! {
+        static ENV: Arc<Env> = Arc::new(Env::stdlib());
+    }
+    let mut context = Context::with_env(ENV.with(Arc::clone));
     let mut root = Tree::default();
+    for id in FactId::all() {
+        let steps = steps(&pkic_compiler::cel::fact(&Path { fact: id, name: None }));
+        let map_len = if id.def().is_keyed() { steps.len() } else { steps.len() - 1 };
+        root.insert_map(&steps[..map_len]);
+    }
     for (path, fact) in table.known() {
         if let Some(value) = cel_value(path.fact.def().ty, &fact.value) {
             root.insert(&steps(&pkic_compiler::cel::fact(&path)), value);
@@ -135,6 +143,12 @@ impl Tree {
         match steps {
             [] => self.value = Some(value),
             [first, rest @ ..] => self.fields.entry(first.clone()).or_default().insert(rest, value),
+        }
+    }
+
+    fn insert_map(&mut self, steps: &[String]) {
+        if let [first, rest @ ..] = steps {
+            self.fields.entry(first.clone()).or_default().insert_map(rest);
         }
     }
 

@@ -13,7 +13,9 @@
 //! Source: TPM 2.0 Library, Part 1, sections 24 and 31; Part 2, section 10.12; Part 3, sections 18.2 and 18.3;
 //! TCG TPM 2.0 Keys for Device Identity and Attestation 1.0, section 5.
 use super::container::Container;
-use super::ek::{ATTESTATION_KEY_PURPOSE, Device, ENDORSEMENT_KEY_PURPOSE, without_padding};
+use super::ek::{
+    ATTESTATION_KEY_PURPOSE, CERTIFICATE_POLICIES, Device, ENDORSEMENT_KEY_PURPOSE, without_padding,
+};
 use super::key::{Certification, Key};
 use super::public::Public;
 use super::structures::{Attest, Attested, CreationData, Signature, hash_of_name};
@@ -56,7 +58,7 @@ pub(super) const fn attestation_key_profile(format: &'static str) -> PathProfile
         ca_bit: CaBit::Required,
         key_purpose: KeyPurpose::Required(ATTESTATION_KEY_PURPOSE),
         validity: Validity::Checked,
-        critical_known: &[],
+        critical_known: &[CERTIFICATE_POLICIES],
         strength: Strength::Current,
     }
 }

@@ -17,7 +17,9 @@ pub const ATTESTATION_KEY_PURPOSE: &str = "2.23.133.8.3";
 const TPM_MANUFACTURER: &str = "2.23.133.2.1";
 const TPM_MODEL: &str = "2.23.133.2.2";
 const TPM_VERSION: &str = "2.23.133.2.3";
-const CERTIFICATE_POLICIES: &str = "2.5.29.32";
+/// certificatePolicies: the TCG asks issuers of endorsement keys to mark it critical, and Microsoft's issuer of attestation keys does. What it
+/// says besides [`BELIEVED_THE_USER`] is whose practice statement holds, and trusting the anchor is trusting that.
+pub(super) const CERTIFICATE_POLICIES: &str = "2.5.29.32";
 /// `szOID_ENROLL_EKVERIFYCREDS`: the issuer believed the user, and looked at no endorsement key (Microsoft TPM key attestation).
 const BELIEVED_THE_USER: &str = "1.3.6.1.4.1.311.21.32";
 const SUBJECT_ALT_NAME: &str = "2.5.29.17";

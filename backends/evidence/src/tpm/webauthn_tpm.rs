@@ -7,7 +7,7 @@
 //! Source: W3C Web Authentication Level 3, section 8.3 (statement and certificate), 6.5.1 (attested credential data), 5.8.1 (client data);
 //! RFC 9053 and RFC 8812 (COSE algorithms).
 use super::certify::certified_name;
-use super::ek::{ATTESTATION_KEY_PURPOSE, Device};
+use super::ek::{ATTESTATION_KEY_PURPOSE, CERTIFICATE_POLICIES, Device};
 use super::key::{Certification, Key};
 use super::public::{Curve, ecc_spki, rsa_key_spki};
 use super::structures::{Attest, digest_len_bytes};
@@ -38,10 +38,6 @@ const CBOR_DEPTH_MAX: usize = 8;
 const CHAIN_LEN_MAX: usize = 10;
 /// Bytes of a client data hash: always SHA-256.
 const CLIENT_DATA_HASH_LEN: usize = 32;
-
-/// certificatePolicies: Microsoft marks it critical in each attestation key certificate. Its policy names the way in which the key
-/// was proven to Microsoft (endorsement key certificate, key or user), and that it was proven is what the anchor stands for.
-const CERTIFICATE_POLICIES: &str = "2.5.29.32";
 
 const PROFILE: PathProfile = PathProfile {
     format: NAME,

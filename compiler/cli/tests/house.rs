@@ -59,7 +59,10 @@ fn the_crate_table_is_what_cargo_builds() {
             .collect();
         assert_eq!(imports, row.imports, "imports of {name}");
         for import in &imports {
-            assert!(table[import].floor < row.floor, "{name} imports {import}, which is not on a lower floor");
+            assert!(
+                table[import].floor < row.floor,
+                "{name} imports {import}, which is not on a lower floor"
+            );
         }
     }
 }

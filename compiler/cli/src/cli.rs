@@ -1,0 +1,321 @@
+//! The command line: commands, arguments and what each says of itself.
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use pkic_vocab::time;
+use std::path::PathBuf;
+
+/// Policy as code for public-key infrastructures: what must hold the key, proven by evidence.
+#[derive(Debug, Parser)]
+#[command(
+    name = "pkic",
+    version,
+    max_term_width = 100,
+    subcommand_required = true,
+    arg_required_else_help = true
+)]
+#[command(after_help = "Exit codes: 0 holds or permit; 1 a finding or refuse; 2 usage or unreadable input; \
+                        3 a device or I/O failure.")]
+pub(crate) struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Check policies and say what is wrong with them
+    Check(Check),
+    /// Compile a policy to a bundle, signed if a key is given
+    Build(Build),
+    /// Show a bundle, or verify its signature
+    #[command(subcommand)]
+    Bundle(Bundle),
+    /// Run the tests that stand in policies
+    Test(Test),
+    /// Lay out policy files in the one form of the language
+    Fmt(Fmt),
+    /// Explain a code, a fact or a type of the language
+    Explain(Explain),
+    /// Appraise evidence without a policy
+    #[command(subcommand)]
+    Evidence(Evidence),
+    /// Decide a request by a policy
+    Evaluate(Evaluate),
+    /// Print a policy, or the language, in another form
+    #[command(subcommand)]
+    Emit(Emit),
+}
+
+/// `pkic check`.
+#[derive(Debug, Args)]
+pub(crate) struct Check {
+    /// Policy files, or folders with `.pki` files
+    #[arg(required = true, value_name = "FILE|DIR")]
+    pub(crate) paths: Vec<PathBuf>,
+    /// How to report
+    #[arg(long, value_enum, default_value_t = CheckFormat::Human)]
+    pub(crate) format: CheckFormat,
+    /// Check as of this day: `2027-03-15` or `2027-03-15T00:00:00Z`
+    #[arg(long, value_name = "DATE", value_parser = date)]
+    pub(crate) at: Option<i64>,
+}
+
+/// Formats of `pkic check`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum CheckFormat {
+    /// For a terminal.
+    Human,
+    /// As docs/check.schema.json describes.
+    Json,
+    /// SARIF 2.1.0.
+    Sarif,
+    /// JUnit XML: one case a file.
+    Junit,
+    /// GitHub workflow commands.
+    Github,
+}
+
+/// Formats for a person and for a program.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ShowFormat {
+    /// For a terminal.
+    Human,
+    /// Versioned JSON.
+    Json,
+}
+
+/// `pkic build`.
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Make a signing key with `openssl genpkey -algorithm ed25519 -out key.pem` and the public half \
+                        for `bundle verify --trust-key` with `openssl pkey -in key.pem -pubout -out key.pub`."
+)]
+pub(crate) struct Build {
+    /// The policy
+    #[arg(value_name = "FILE")]
+    pub(crate) policy: PathBuf,
+    /// The bundle to write
+    #[arg(short, long, value_name = "FILE.pkib")]
+    pub(crate) output: PathBuf,
+    /// Sign with this Ed25519 private key (PKCS#8, PEM)
+    #[arg(long, value_name = "KEY.pem")]
+    pub(crate) sign: Option<PathBuf>,
+    /// Sequence number: verifiers refuse one below the last that they saw
+    #[arg(long, value_name = "N", default_value_t = 0, requires = "sign")]
+    pub(crate) sequence: u64,
+    /// Last moment at which the bundle counts [default: 365 days after it was made]
+    #[arg(long, value_name = "DATE", value_parser = date, requires = "sign")]
+    pub(crate) stale_after: Option<i64>,
+    /// When it was made [default: the system clock]
+    #[arg(long, value_name = "DATE", value_parser = date, requires = "sign")]
+    pub(crate) at: Option<i64>,
+}
+
+/// `pkic bundle`.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Bundle {
+    /// Show what a bundle says of itself, and what it holds
+    Show {
+        /// The bundle
+        #[arg(value_name = "FILE")]
+        bundle: PathBuf,
+        /// How to report
+        #[arg(long, value_enum, default_value_t = ShowFormat::Human)]
+        format: ShowFormat,
+    },
+    /// Verify signature, kind, version and sequence of a bundle
+    Verify {
+        /// The bundle
+        #[arg(value_name = "FILE")]
+        bundle: PathBuf,
+        /// SHA-256 of the signer's SubjectPublicKeyInfo
+        #[arg(long, value_name = "sha256:HEX")]
+        trust: Option<String>,
+        /// The signer's public key (SubjectPublicKeyInfo, PEM or DER)
+        #[arg(long, value_name = "FILE")]
+        trust_key: Option<PathBuf>,
+        /// The last sequence number that was accepted: a lower one is refused
+        #[arg(long, value_name = "N")]
+        last_sequence: Option<u64>,
+        /// Verify as of this moment [default: the system clock]
+        #[arg(long, value_name = "DATE", value_parser = date)]
+        at: Option<i64>,
+        /// How to report
+        #[arg(long, value_enum, default_value_t = ShowFormat::Human)]
+        format: ShowFormat,
+    },
+}
+
+/// `pkic test`.
+#[derive(Debug, Args)]
+#[command(
+    after_help = "The request of a test is a file relative to its policy file. Beside `NAME.csr` these are read \
+                        where they exist: `NAME.evidence.*` (the parts of one item), `NAME.claims.json`, \
+                        `NAME.requester.json`, `NAME.nonce` and the folder `anchors/` (trust anchors)."
+)]
+pub(crate) struct Test {
+    /// Policy files, or folders with `.pki` files
+    #[arg(required = true, value_name = "FILE|DIR")]
+    pub(crate) paths: Vec<PathBuf>,
+    /// Run the tests whose name holds this text; none is an error
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) filter: Option<String>,
+    /// How to report
+    #[arg(long, value_enum, default_value_t = TestFormat::Human)]
+    pub(crate) format: TestFormat,
+    /// Fail below this percentage of covered outcomes and dates
+    #[arg(long, value_name = "PERCENT", value_parser = clap::value_parser!(u8).range(0..=100))]
+    pub(crate) min_coverage: Option<u8>,
+    /// Time of decisions whose test names none [default: the system clock]
+    #[arg(long, value_name = "DATE", value_parser = date)]
+    pub(crate) at: Option<i64>,
+}
+
+/// Formats of `pkic test`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum TestFormat {
+    /// For a terminal.
+    Human,
+    /// Versioned JSON.
+    Json,
+    /// JUnit XML: one suite a file.
+    Junit,
+}
+
+/// `pkic fmt`.
+#[derive(Debug, Args)]
+pub(crate) struct Fmt {
+    /// Policy files, or folders with `.pki` files
+    #[arg(required = true, value_name = "FILE|DIR")]
+    pub(crate) paths: Vec<PathBuf>,
+    /// Write nothing; list what would change, and exit with 1 if anything would
+    #[arg(long)]
+    pub(crate) check: bool,
+}
+
+/// `pkic explain`.
+#[derive(Debug, Args)]
+pub(crate) struct Explain {
+    /// A code (`E0101`), a fact (`key.storage`) or a type (`storage`) [default: list all codes]
+    #[arg(value_name = "CODE|FACT|TYPE")]
+    pub(crate) subject: Option<String>,
+}
+
+/// `pkic evidence`.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Evidence {
+    /// Appraise items of evidence and say what each proves and what it does not
+    Show(EvidenceShow),
+    /// List the formats that are built in
+    Formats,
+}
+
+/// `pkic evidence show`.
+#[derive(Debug, Args)]
+pub(crate) struct EvidenceShow {
+    /// Evidence; several files with certificates are taken for one item
+    #[arg(required = true, value_name = "FILE")]
+    pub(crate) files: Vec<PathBuf>,
+    #[command(flatten)]
+    pub(crate) circumstances: Circumstances,
+    /// The request whose key should be the attested one
+    #[arg(long, value_name = "FILE")]
+    pub(crate) csr: Option<PathBuf>,
+    /// How to report
+    #[arg(long, value_enum, default_value_t = ShowFormat::Human)]
+    pub(crate) format: ShowFormat,
+}
+
+/// What evidence is appraised against.
+#[derive(Debug, Args)]
+pub(crate) struct Circumstances {
+    /// Folder with trust anchors and `anchors.toml`; folders below it are not read
+    #[arg(long, value_name = "DIR")]
+    pub(crate) anchors: Option<PathBuf>,
+    /// The nonce that was handed out, in hexadecimal digits
+    #[arg(long, value_name = "HEX")]
+    pub(crate) nonce: Option<String>,
+    /// As of this moment [default: the system clock]
+    #[arg(long, value_name = "DATE", value_parser = date)]
+    pub(crate) at: Option<i64>,
+}
+
+/// `pkic evaluate`.
+#[derive(Debug, Args)]
+pub(crate) struct Evaluate {
+    /// The policy: a `.pki` text or a `.pkib` bundle
+    #[arg(long, value_name = "FILE")]
+    pub(crate) policy: PathBuf,
+    /// The profile that is asked for
+    #[arg(long, value_name = "NAME")]
+    pub(crate) profile: String,
+    /// The certification request (PKCS#10, PEM or DER)
+    #[arg(long, value_name = "FILE")]
+    pub(crate) csr: PathBuf,
+    /// What is asked of the CA
+    #[arg(long, value_name = "NAME", default_value = "issue")]
+    pub(crate) operation: String,
+    /// Evidence about the key; may be given several times. Commas join the files of one item
+    #[arg(long, value_name = "FILE")]
+    pub(crate) evidence: Vec<PathBuf>,
+    /// What the requester says, as JSON: `{"key.storage":"hsm"}`; grade claimed
+    #[arg(long, value_name = "FILE.json")]
+    pub(crate) claims: Option<PathBuf>,
+    /// What the caller vouches for, as JSON: `{"request.tags":[]}`; grade observed
+    #[arg(long, value_name = "FILE.json")]
+    pub(crate) requester: Option<PathBuf>,
+    /// The authority that would sign [default: the first of the profile that may]
+    #[arg(long, value_name = "NAME")]
+    pub(crate) authority: Option<String>,
+    /// For a bundle: SHA-256 of the SubjectPublicKeyInfo of the signer that counts [default: any]
+    #[arg(long, value_name = "sha256:HEX")]
+    pub(crate) trust: Option<String>,
+    /// For a bundle: the public key of the signer that counts (SubjectPublicKeyInfo, PEM or DER)
+    #[arg(long, value_name = "FILE")]
+    pub(crate) trust_key: Option<PathBuf>,
+    /// The issuing CA's certificate, for a complete draft
+    #[arg(long, value_name = "FILE")]
+    pub(crate) issuer: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) circumstances: Circumstances,
+    /// How to report
+    #[arg(long, value_enum, default_value_t = ShowFormat::Human)]
+    pub(crate) format: ShowFormat,
+}
+
+/// `pkic emit`.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Emit {
+    /// The fact catalogue, in Markdown
+    Facts,
+    /// The conditions of a policy, in CEL
+    Cel {
+        /// The policy
+        #[arg(value_name = "FILE")]
+        policy: PathBuf,
+        /// One profile alone
+        #[arg(long, value_name = "NAME")]
+        profile: Option<String>,
+    },
+}
+
+fn date(text: &str) -> Result<i64, String> {
+    time::parse_date(text).ok_or_else(|| "write `2027-03-15` or `2027-03-15T00:00:00Z`".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_definition_holds() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn a_bare_date_is_midnight() {
+        assert_eq!(date("2027-03-15"), date("2027-03-15T00:00:00Z"));
+        assert!(date("2027-03-15").is_ok() && date("15.3.2027").is_err() && date("2027-02-30").is_err());
+    }
+}

@@ -1,0 +1,234 @@
+//! `pkic evidence`: what an item of evidence proves and what it does not, without any policy.
+use crate::World;
+use crate::cli::{Evidence, EvidenceShow, ShowFormat};
+use crate::failure::{Exit, Failure};
+use crate::output::{Answer, Outcome, Page, inert};
+use crate::report::facts::fact_rows;
+use crate::{files, inputs};
+use pkic_evidence::appraise::{Appraisal, Input, Verdict, appraise};
+use pkic_evidence::formats::FORMATS;
+use pkic_facts::facts::Binding;
+use pkic_facts::request::CertificationRequest;
+use pkic_vocab::{FactId, FactTable, Grade, Purpose, Slot, limits, time};
+use serde::Serialize;
+
+/// What a relying party wants to know of a key. What evidence leaves open of these is said.
+const QUESTIONS: [&str; 3] = ["key.storage", "key.origin", "key.export"];
+
+/// Runs the command.
+pub(crate) fn run(what: &Evidence, world: World) -> Outcome {
+    match what {
+        Evidence::Show(arguments) => show(arguments, world),
+        Evidence::Formats => Ok(Answer::new(formats(), Exit::Holds)),
+    }
+}
+
+fn formats() -> Page {
+    let mut page = Page::default();
+    let rows: Vec<Vec<String>> =
+        FORMATS.iter().map(|format| vec![format.name.to_owned(), format.source.to_owned()]).collect();
+    page.table("", &rows);
+    page
+}
+
+fn show(arguments: &EvidenceShow, world: World) -> Outcome {
+    let evidence = inputs::evidence(&arguments.files)?;
+    let anchors = inputs::anchors(arguments.circumstances.anchors.as_deref())?;
+    let nonce = inputs::nonce(arguments.circumstances.nonce.as_deref())?;
+    let now = inputs::moment(arguments.circumstances.at, world.now)?;
+    let request = request(arguments)?;
+    let appraisal = appraise(&Input {
+        evidence: &evidence,
+        request: request.as_ref(),
+        anchors: &anchors,
+        now,
+        nonce: nonce.as_deref(),
+        activation: None,
+    });
+    let exit = Exit::finding_if(appraisal.verdict != Verdict::Verified);
+    match arguments.format {
+        ShowFormat::Json => Answer::json(&report(&appraisal, now), exit),
+        ShowFormat::Human => {
+            let mut page = Page::default();
+            human(&mut page, arguments, &appraisal, now);
+            Ok(Answer::new(page, exit))
+        }
+    }
+}
+
+/// The request: as named, or the evidence itself where it is one that carries its evidence inside.
+fn request(arguments: &EvidenceShow) -> Result<Option<CertificationRequest>, Failure> {
+    if let Some(path) = &arguments.csr {
+        return inputs::request(path).map(Some);
+    }
+    let [only] = arguments.files.as_slice() else { return Ok(None) };
+    let bytes = files::read_bytes(only, limits::EVIDENCE_LEN_BYTES_MAX)?;
+    Ok(CertificationRequest::from_bytes(&bytes).ok())
+}
+
+/// `docs/evidence.schema.json`.
+#[derive(Serialize)]
+struct Report<'a> {
+    version: u32,
+    at: String,
+    evidence: String,
+    format: Option<&'a str>,
+    verdict: &'a str,
+    stage: Option<&'a str>,
+    code: Option<&'a str>,
+    reason: Option<String>,
+    anchor: Option<Anchor<'a>>,
+    binding: Option<&'a str>,
+    freshness: Option<&'a str>,
+    facts: Vec<pkic_runtime::report::Fact>,
+}
+
+#[derive(Serialize)]
+struct Anchor<'a> {
+    name: &'a str,
+    purpose: &'a str,
+    spki: String,
+}
+
+fn report(appraisal: &Appraisal, now: i64) -> Report<'_> {
+    let reason = appraisal.verdict.reason();
+    Report {
+        version: 1,
+        at: pkic_runtime::report::moment(now),
+        evidence: appraisal.evidence.to_string(),
+        format: appraisal.format,
+        verdict: appraisal.verdict.name(),
+        stage: appraisal.verdict.stage().map(|stage| stage.name()),
+        code: reason.map(|reject| reject.code()),
+        reason: reason.map(ToString::to_string),
+        anchor: appraisal.anchor().map(|anchor| Anchor {
+            name: &anchor.name,
+            purpose: anchor.purpose.name(),
+            spki: anchor.spki.to_string(),
+        }),
+        binding: appraisal.binding.map(binding),
+        freshness: appraisal.freshness(),
+        facts: pkic_runtime::report::facts(appraisal.facts.table()),
+    }
+}
+
+const fn binding(binding: Binding) -> &'static str {
+    match binding {
+        Binding::RequestKey => "request-key",
+        Binding::NoRequest => "no-request",
+    }
+}
+
+fn human(page: &mut Page, arguments: &EvidenceShow, appraisal: &Appraisal, now: i64) {
+    let names: Vec<String> = arguments.files.iter().map(|path| inert(&files::shown(path))).collect();
+    let verdict = appraisal.verdict.name().to_ascii_uppercase();
+    page.line(format_args!("{verdict}  {}", names.join(", ")));
+    let mut rows = vec![
+        vec!["format".to_owned(), appraisal.format.unwrap_or("not recognised").to_owned()],
+        vec!["digest".to_owned(), appraisal.evidence.to_string()],
+        vec!["as of".to_owned(), time::format_date(now)],
+    ];
+    if let Some(anchor) = appraisal.anchor() {
+        rows.push(vec!["anchor".to_owned(), format!("{} ({})", inert(&anchor.name), anchor.purpose.name())]);
+    }
+    if let Some(freshness) = appraisal.freshness() {
+        rows.push(vec!["freshness".to_owned(), freshness.to_owned()]);
+    }
+    page.table("  ", &rows);
+    page.gap();
+    if let Some(reject) = appraisal.verdict.reason() {
+        let head = format!(
+            "  {} at stage `{}` ({}): ",
+            appraisal.verdict.name(),
+            reject.stage().name(),
+            reject.code()
+        );
+        page.hanging(&head, &inert(&reject.to_string()));
+        page.gap();
+    }
+    proven(page, appraisal);
+    not_proven(page, arguments, appraisal);
+}
+
+fn proven(page: &mut Page, appraisal: &Appraisal) {
+    let table = appraisal.facts.table();
+    let attested = fact_rows(table, |fact| fact.grade == Grade::Attested);
+    page.line("  it proves");
+    if attested.is_empty() {
+        page.line("    nothing");
+    } else {
+        page.table("    ", &attested);
+    }
+    let others = fact_rows(table, |fact| fact.grade != Grade::Attested);
+    if !others.is_empty() {
+        page.gap();
+        page.line("  the request says of itself");
+        page.table("    ", &others);
+    }
+    page.gap();
+}
+
+fn not_proven(page: &mut Page, arguments: &EvidenceShow, appraisal: &Appraisal) {
+    let mut open = Vec::new();
+    match &appraisal.verdict {
+        Verdict::Verified => open.extend(left_open(appraisal)),
+        Verdict::Refused(_) => open.push("anything: evidence that is refused yields no facts".to_owned()),
+        Verdict::Unproven(_) if arguments.circumstances.anchors.is_none() => {
+            open.push(
+                "anything: nothing is trusted; name a folder of trust anchors with `--anchors`".to_owned(),
+            );
+        }
+        Verdict::Unproven(_) => {
+            open.push("anything: it hangs together, and no trust anchor stands above it".to_owned());
+        }
+    }
+    page.line("  it does not prove");
+    for line in open {
+        page.hanging("    - ", &line);
+    }
+}
+
+fn left_open(appraisal: &Appraisal) -> Vec<String> {
+    let mut open = Vec::new();
+    let table = appraisal.facts.table();
+    for path in QUESTIONS {
+        if !is_attested(table, path) {
+            open.push(format!("`{path}`: this evidence says nothing of it, so it stays unknown"));
+        }
+    }
+    match appraisal.binding {
+        Some(Binding::RequestKey) => {}
+        Some(Binding::NoRequest) | None => open
+            .push("that the attested key is the key of a request: no request was given (`--csr`)".to_owned()),
+    }
+    match appraisal.freshness() {
+        Some("nonce" | "request-nonce") => {}
+        Some("time") => {
+            open.push("that it was made for this request: it tells a time and no nonce".to_owned())
+        }
+        Some("constant") => {
+            open.push("that it was made for this request: its nonce is a known constant".to_owned());
+        }
+        _ => open.push("that it was made for this request: it carries nothing against replay".to_owned()),
+    }
+    if let Some(anchor) = appraisal.anchor().filter(|anchor| anchor.purpose != Purpose::Production) {
+        let purpose = anchor.purpose.name();
+        let why = format!(
+            "protection by production hardware: the purpose of its anchor is {purpose}, which satisfies no hardware \
+             requirement outside a lab policy"
+        );
+        open.push(why);
+    }
+    open.push(
+        "certification (FIPS 140, Common Criteria): that comes from a catalogue, never from evidence"
+            .to_owned(),
+    );
+    open
+}
+
+fn is_attested(table: &FactTable, path: &str) -> bool {
+    FactId::from_path(path).is_some_and(|id| match table.get(id) {
+        Slot::Known(fact) => fact.grade == Grade::Attested,
+        Slot::Unknown | Slot::Absent | Slot::Conflict => false,
+    })
+}

@@ -1,0 +1,28 @@
+//! The commands: one file each.
+mod bundle;
+mod check;
+mod emit;
+mod evaluate;
+mod evidence;
+mod explain;
+mod fmt;
+mod test;
+
+use crate::World;
+use crate::cli::Command;
+use crate::output::Outcome;
+
+/// Runs a command.
+pub(crate) fn run(command: &Command, world: World) -> Outcome {
+    match command {
+        Command::Check(arguments) => check::run(arguments, world),
+        Command::Explain(arguments) => explain::run(arguments),
+        Command::Emit(what) => emit::run(what, world),
+        Command::Evidence(what) => evidence::run(what, world),
+        Command::Fmt(arguments) => fmt::run(arguments, world),
+        Command::Build(arguments) => bundle::build(arguments, world),
+        Command::Bundle(what) => bundle::run(what, world),
+        Command::Evaluate(arguments) => evaluate::run(arguments, world),
+        Command::Test(arguments) => test::run(arguments, world),
+    }
+}

@@ -1,0 +1,139 @@
+//! What stops a command before it has an answer, and the exit codes.
+use pkic_runtime::input::InputError;
+use std::fmt;
+use std::io;
+use std::path::{Path, PathBuf};
+
+/// How a command ended, as its exit code says it (design section 6).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Exit {
+    /// It holds; permit.
+    Holds,
+    /// A finding; refuse.
+    Finding,
+    /// Usage, or input that cannot be read.
+    Unreadable,
+    /// A device or I/O failed.
+    Device,
+}
+
+impl Exit {
+    /// The process exit code.
+    pub(crate) const fn code(self) -> u8 {
+        match self {
+            Exit::Holds => 0,
+            Exit::Finding => 1,
+            Exit::Unreadable => 2,
+            Exit::Device => 3,
+        }
+    }
+
+    /// `Holds` where there is nothing to report.
+    pub(crate) const fn finding_if(found: bool) -> Exit {
+        if found { Exit::Finding } else { Exit::Holds }
+    }
+}
+
+/// Why there is no answer: the operation and its object.
+#[derive(Debug)]
+pub(crate) enum Failure {
+    /// A file or folder cannot be read.
+    Read { path: PathBuf, error: io::Error },
+    /// A file is longer than its kind may be.
+    TooLong { path: PathBuf, bytes_max: usize },
+    /// A folder holds more than is read.
+    TooMany { path: PathBuf, what: &'static str, max: usize },
+    /// A file was read and does not hold what it should.
+    Content { path: PathBuf, reason: String },
+    /// A policy that does not compile, with all that is wrong with it, laid out.
+    Findings { text: String },
+    /// Arguments that do not fit together.
+    Usage { reason: String, help: Option<String> },
+    /// A file cannot be written.
+    Write { path: PathBuf, error: io::Error },
+}
+
+impl Failure {
+    /// Arguments that do not fit together.
+    pub(crate) fn usage(reason: impl Into<String>) -> Failure {
+        Failure::Usage { reason: reason.into(), help: None }
+    }
+
+    /// Arguments that do not fit together, and how to mend them.
+    pub(crate) fn usage_with_help(reason: impl Into<String>, help: impl Into<String>) -> Failure {
+        Failure::Usage { reason: reason.into(), help: Some(help.into()) }
+    }
+
+    /// A file that does not hold what it should.
+    pub(crate) fn content(path: &Path, reason: impl fmt::Display) -> Failure {
+        Failure::Content { path: path.to_path_buf(), reason: reason.to_string() }
+    }
+
+    /// The exit code that it ends with.
+    pub(crate) const fn exit(&self) -> Exit {
+        match self {
+            Failure::Write { .. } => Exit::Device,
+            Failure::Read { .. }
+            | Failure::TooLong { .. }
+            | Failure::TooMany { .. }
+            | Failure::Content { .. }
+            | Failure::Findings { .. }
+            | Failure::Usage { .. } => Exit::Unreadable,
+        }
+    }
+
+    /// What is laid out already, before the error itself.
+    pub(crate) fn text(&self) -> &str {
+        match self {
+            Failure::Findings { text } => text,
+            _ => "",
+        }
+    }
+
+    /// How to mend it, where that is known.
+    pub(crate) fn help(&self) -> Option<&str> {
+        match self {
+            Failure::Usage { help, .. } => help.as_deref(),
+            _ => None,
+        }
+    }
+}
+
+impl From<&InputError> for Failure {
+    fn from(error: &InputError) -> Failure {
+        let place = error.line.map(|line| format!(":{line}")).unwrap_or_default();
+        Failure::usage_with_help(format!("{}{place}: {}", error.input, error.what), &error.help)
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Failure::Read { path, error } => {
+                write!(f, "cannot read `{}`: {}", path.display(), reason(error))
+            }
+            Failure::TooLong { path, bytes_max } => {
+                write!(f, "cannot read `{}`: it has more than {bytes_max} bytes", path.display())
+            }
+            Failure::TooMany { path, what, max } => {
+                write!(f, "cannot read `{}`: it holds more than {max} {what}", path.display())
+            }
+            Failure::Content { path, reason } => write!(f, "`{}`: {reason}", path.display()),
+            Failure::Findings { .. } => f.write_str("the policy does not compile"),
+            Failure::Usage { reason, .. } => f.write_str(reason),
+            Failure::Write { path, error } => {
+                write!(f, "cannot write `{}`: {}", path.display(), reason(error))
+            }
+        }
+    }
+}
+
+fn reason(error: &io::Error) -> String {
+    match error.kind() {
+        io::ErrorKind::NotFound => "there is no such file".to_owned(),
+        io::ErrorKind::PermissionDenied => "permission denied".to_owned(),
+        io::ErrorKind::IsADirectory => "it is a folder".to_owned(),
+        io::ErrorKind::InvalidData => "it is not UTF-8 text".to_owned(),
+        _ => error.to_string(),
+    }
+}

@@ -1,0 +1,156 @@
+//! Every read and write of a file, with the size that each kind may have.
+use crate::failure::Failure;
+use pkic_vocab::limits;
+use std::fs::{self, File};
+use std::io::{self, Read, Write};
+use std::path::{Path, PathBuf};
+
+/// Reads a file of at most `bytes_max` bytes; of a longer one no more than that is read.
+pub(crate) fn read_bytes(path: &Path, bytes_max: usize) -> Result<Vec<u8>, Failure> {
+    let failed = |error| Failure::Read { path: path.to_path_buf(), error };
+    let too_long = || Failure::TooLong { path: path.to_path_buf(), bytes_max };
+    let file = File::open(path).map_err(failed)?;
+    let metadata = file.metadata().map_err(failed)?;
+    if metadata.is_dir() {
+        return Err(failed(io::ErrorKind::IsADirectory.into()));
+    }
+    let limit = u64::try_from(bytes_max).unwrap_or(u64::MAX);
+    if metadata.is_file() && metadata.len() > limit {
+        return Err(too_long());
+    }
+    let mut bytes = Vec::new();
+    file.take(limit.saturating_add(1)).read_to_end(&mut bytes).map_err(failed)?;
+    if bytes.len() > bytes_max { Err(too_long()) } else { Ok(bytes) }
+}
+
+/// Reads a text file of at most `bytes_max` bytes.
+pub(crate) fn read_text(path: &Path, bytes_max: usize) -> Result<String, Failure> {
+    String::from_utf8(read_bytes(path, bytes_max)?)
+        .map_err(|_| Failure::Read { path: path.to_path_buf(), error: io::ErrorKind::InvalidData.into() })
+}
+
+/// Reads a policy file.
+pub(crate) fn read_policy(path: &Path) -> Result<String, Failure> {
+    read_text(path, limits::SOURCE_LEN_BYTES_MAX)
+}
+
+/// Writes a whole file or nothing: a new file beside it takes its place, with its permissions.
+pub(crate) fn write_atomically(path: &Path, bytes: &[u8]) -> Result<(), Failure> {
+    let failed = |error| Failure::Write { path: path.to_path_buf(), error };
+    let name = path.file_name().ok_or_else(|| failed(io::ErrorKind::InvalidInput.into()))?;
+    let mut beside = std::ffi::OsString::from(".");
+    beside.push(name);
+    beside.push(format!(".{}.new", std::process::id()));
+    let beside = path.with_file_name(beside);
+    let permissions = fs::metadata(path).ok().map(|metadata| metadata.permissions());
+    let written = File::create_new(&beside).and_then(|mut file| {
+        file.write_all(bytes)?;
+        if let Some(permissions) = permissions {
+            file.set_permissions(permissions)?;
+        }
+        file.sync_all()?;
+        fs::rename(&beside, path)
+    });
+    written.map_err(|error| {
+        // The half-written file is ours alone; that it cannot be removed changes nothing for the reader.
+        let _ = fs::remove_file(&beside);
+        failed(error)
+    })
+}
+
+/// The policy files among `paths`: files as named, and every `.pki` file below a folder, sorted, each once.
+///
+/// Hidden folders and symbolic links to folders are left out.
+pub(crate) fn policies(paths: &[PathBuf]) -> Result<Vec<PathBuf>, Failure> {
+    let mut found = Vec::new();
+    for path in paths {
+        let metadata = fs::metadata(path).map_err(|error| Failure::Read { path: path.clone(), error })?;
+        if !metadata.is_dir() {
+            found.push(path.clone());
+            continue;
+        }
+        let before = found.len();
+        collect(path, limits::NESTING_MAX, &mut found)?;
+        if found.len() == before {
+            return Err(Failure::Content {
+                path: path.clone(),
+                reason: "it holds no `.pki` file".to_owned(),
+            });
+        }
+    }
+    found.sort();
+    found.dedup();
+    Ok(found)
+}
+
+/// The `.pki` files in the folder of `path`, sorted.
+pub(crate) fn siblings(path: &Path) -> Result<Vec<PathBuf>, Failure> {
+    let folder = match path.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => parent,
+        _ => Path::new("."),
+    };
+    let mut files: Vec<PathBuf> =
+        entries(folder)?.into_iter().filter(|path| is_policy(path) && path.is_file()).collect();
+    if folder == Path::new(".") {
+        files = files
+            .into_iter()
+            .map(|path| path.strip_prefix(".").map_or(path.clone(), Path::to_path_buf))
+            .collect();
+    }
+    Ok(files)
+}
+
+fn collect(folder: &Path, levels: usize, found: &mut Vec<PathBuf>) -> Result<(), Failure> {
+    for path in entries(folder)? {
+        let kind = fs::symlink_metadata(&path)
+            .map_err(|error| Failure::Read { path: path.clone(), error })?
+            .file_type();
+        let hidden = path.file_name().is_some_and(|name| name.to_string_lossy().starts_with('.'));
+        if kind.is_dir() && !hidden {
+            let below = levels.checked_sub(1).ok_or_else(|| Failure::TooMany {
+                path: path.clone(),
+                what: "levels of folders",
+                max: limits::NESTING_MAX,
+            })?;
+            collect(&path, below, found)?;
+        } else if is_policy(&path) && path.is_file() {
+            found.push(path);
+        }
+        if found.len() > limits::PROFILES_MAX {
+            return Err(Failure::TooMany {
+                path: folder.to_path_buf(),
+                what: "policy files",
+                max: limits::PROFILES_MAX,
+            });
+        }
+    }
+    Ok(())
+}
+
+/// What stands in a folder, sorted by name.
+pub(crate) fn entries(folder: &Path) -> Result<Vec<PathBuf>, Failure> {
+    let failed = |error| Failure::Read { path: folder.to_path_buf(), error };
+    let mut paths = Vec::new();
+    for entry in fs::read_dir(folder).map_err(failed)? {
+        paths.push(entry.map_err(failed)?.path());
+        if paths.len() > limits::PROFILES_MAX {
+            return Err(Failure::TooMany {
+                path: folder.to_path_buf(),
+                what: "entries",
+                max: limits::PROFILES_MAX,
+            });
+        }
+    }
+    paths.sort();
+    Ok(paths)
+}
+
+fn is_policy(path: &Path) -> bool {
+    path.extension().is_some_and(|extension| extension == "pki")
+}
+
+/// A path as reports name it: forward slashes, and relative to the working folder where it lies below it.
+pub(crate) fn shown(path: &Path) -> String {
+    let path = path.strip_prefix("./").unwrap_or(path);
+    path.to_string_lossy().replace('\\', "/")
+}

@@ -1,0 +1,130 @@
+//! A policy as commands take it: a text that is compiled, or a bundle that is opened.
+use crate::World;
+use crate::failure::Failure;
+use crate::output::Page;
+use crate::report::human;
+use crate::workspace::{Workspace, finding};
+use crate::{files, pem};
+use coset::cbor::Value;
+use coset::{AsCborValue, CoseSign1, Label};
+use pkic_facts::crypto::Sha256Digest;
+use pkic_runtime::bundle::{self, Loaded, Trust, Unsigned};
+use pkic_vocab::limits;
+use std::path::{Path, PathBuf};
+
+/// Bytes of a bundle around its program: headers, manifest and signature.
+const BUNDLE_OVERHEAD_LEN_BYTES_MAX: usize = 4096;
+/// Label of the signer's subjectPublicKeyInfo in the protected header of an envelope.
+const SPKI_LABEL: i64 = -70_001;
+/// Levels of an envelope: array, the payload's array, manifest.
+const NESTING_MAX: usize = 6;
+
+/// What an envelope says of itself. Nothing of it is checked: it tells a reader what to ask for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Peeked {
+    /// SHA-256 of the subjectPublicKeyInfo that travels inside.
+    pub(crate) signer: Sha256Digest,
+    /// The name in the manifest.
+    pub(crate) name: String,
+    /// The moment until which it counts.
+    pub(crate) stale_after: i64,
+}
+
+/// Reads what an envelope says of itself; `None` where the bytes are no envelope.
+pub(crate) fn peek(bytes: &[u8]) -> Option<Peeked> {
+    let envelope = CoseSign1::from_cbor_value(cbor(bytes)?).ok()?;
+    let rest = &envelope.protected.header.rest;
+    let spki = rest.iter().find(|(label, _)| *label == Label::Int(SPKI_LABEL))?.1.as_bytes()?.clone();
+    let content = cbor(envelope.payload.as_deref()?)?.into_array().ok()?;
+    let manifest = content.into_iter().nth(1)?.into_map().ok()?;
+    let field = |at: usize| manifest.get(at).map(|(_, value)| value);
+    Some(Peeked {
+        signer: Sha256Digest::of(&spki),
+        name: field(1)?.as_text()?.to_owned(),
+        stale_after: i64::try_from(field(5)?.as_integer()?).ok()?,
+    })
+}
+
+fn cbor(bytes: &[u8]) -> Option<Value> {
+    coset::cbor::de::from_reader_with_recursion_limit(bytes, NESTING_MAX).ok()
+}
+
+/// Reads the bytes of a bundle.
+pub(crate) fn read_bundle(path: &Path) -> Result<Vec<u8>, Failure> {
+    files::read_bytes(path, limits::PROGRAM_LEN_BYTES_MAX.saturating_add(BUNDLE_OVERHEAD_LEN_BYTES_MAX))
+}
+
+/// Whom a command trusts to sign bundles: a digest, a public key, or nobody named.
+pub(crate) fn signers(digest: Option<&str>, key: Option<&Path>) -> Result<Vec<Sha256Digest>, Failure> {
+    let mut signers = Vec::new();
+    if let Some(text) = digest {
+        let read = Sha256Digest::from_text(text).ok_or_else(|| {
+            let help = "write `sha256:` and the 64 hexadecimal digits of the signer's SubjectPublicKeyInfo";
+            Failure::usage_with_help(format!("`{text}` is no digest"), help)
+        })?;
+        signers.push(read);
+    }
+    if let Some(path) = key {
+        let bytes = files::read_bytes(path, limits::CERTIFICATE_LEN_BYTES_MAX)?;
+        let der = std::str::from_utf8(&bytes).ok().and_then(|text| pem::block("PUBLIC KEY", text));
+        let spki = der.unwrap_or(bytes);
+        if pkic_facts::crypto::PublicKey::from_spki(&spki).is_err() {
+            let reason = "it is no public key (SubjectPublicKeyInfo, PEM or DER)";
+            return Err(Failure::content(path, reason));
+        }
+        signers.push(Sha256Digest::of(&spki));
+    }
+    Ok(signers)
+}
+
+/// Loads a policy to decide by: a text, an unsigned bundle, or a signed one whose signature holds.
+///
+/// Where no signer is named, any key may have signed: a file at hand is taken at its word, as a text is.
+pub(crate) fn load(path: &Path, signers: &[Sha256Digest], now: i64, world: World) -> Result<Loaded, Failure> {
+    if path.extension().is_none_or(|extension| extension != "pkib") {
+        return compile(path, world);
+    }
+    let bytes = read_bundle(path)?;
+    open(&bytes, signers, now).map_err(|error| Failure::content(path, error))
+}
+
+fn open(bytes: &[u8], signers: &[Sha256Digest], now: i64) -> Result<Loaded, bundle::BundleError> {
+    let unsigned = if signers.is_empty() { Unsigned::Accept } else { Unsigned::Refuse };
+    match peek(bytes) {
+        Some(peeked) => {
+            let named = if signers.is_empty() { std::slice::from_ref(&peeked.signer) } else { signers };
+            bundle::open(
+                bytes,
+                &Trust { policy: &peeked.name, signers: named, last_seen: None, unsigned, now },
+            )
+        }
+        None => open_unsigned(bytes, unsigned, now),
+    }
+}
+
+/// Opens an unsigned bundle under the name that it has.
+pub(crate) fn open_unsigned(
+    bytes: &[u8],
+    unsigned: Unsigned,
+    now: i64,
+) -> Result<Loaded, bundle::BundleError> {
+    let trust = |policy| Trust { policy, signers: &[], last_seen: None, unsigned, now };
+    match bundle::open(bytes, &trust("")) {
+        Err(bundle::BundleError::Policy { found, .. }) => bundle::open(bytes, &trust(&found)),
+        other => other,
+    }
+}
+
+fn compile(path: &Path, world: World) -> Result<Loaded, Failure> {
+    let path = PathBuf::from(path);
+    let workspace = Workspace::read(std::slice::from_ref(&path))?;
+    let compilation = workspace.compile(0, None);
+    let Some(program) = compilation.program else {
+        let findings: Vec<_> = compilation.diagnostics.iter().map(finding).collect();
+        let mut page = Page::default();
+        human::findings(&mut page, &findings, &workspace.sources(), world.colour);
+        page.line(human::tally(&findings, 1));
+        return Err(Failure::Findings { text: page.into_text() });
+    };
+    Loaded::unsigned(program).map_err(|error| Failure::content(&path, error))
+}

@@ -1,0 +1,40 @@
+//! Facts for a person: path, value, and how well it is known.
+use crate::output::inert;
+use pkic_vocab::{BasisSet, Fact, FactTable, Path, Purpose, Source};
+
+/// Path, value, and how it is known, for the facts that are asked for.
+pub(crate) fn fact_rows(table: &FactTable, is_shown: impl Fn(&Fact) -> bool) -> Vec<Vec<String>> {
+    table
+        .known()
+        .filter(|(_, fact)| is_shown(fact))
+        .map(|(path, fact)| vec![path_name(&path), inert(&fact.value.to_string()), known_as(table, fact)])
+        .collect()
+}
+
+/// `attested by statement (test), from unit.pem`.
+fn known_as(table: &FactTable, fact: &Fact) -> String {
+    let mut text = fact.grade.name().to_owned();
+    if fact.basis != BasisSet::EMPTY {
+        let names: Vec<&str> = fact.basis.names().collect();
+        text.push_str(&format!(" by {}", names.join(", ")));
+    }
+    if fact.purpose != Purpose::Production {
+        text.push_str(&format!(" ({} anchor)", fact.purpose.name()));
+    }
+    if let Some(source) = source(table, fact) {
+        text.push_str(&format!(", from {}", inert(&source.name)));
+    }
+    text
+}
+
+fn source<'t>(table: &'t FactTable, fact: &Fact) -> Option<&'t Source> {
+    fact.source.and_then(|index| table.sources.get(usize::from(index)))
+}
+
+/// The path with its declared name in place of `*`.
+pub(crate) fn path_name(path: &Path) -> String {
+    match &path.name {
+        Some(name) => format!("{}{name}", path.fact.def().path.trim_end_matches('*')),
+        None => path.fact.def().path.to_owned(),
+    }
+}

@@ -17,7 +17,7 @@ impl<'a> Cx<'a> {
             let authority = self.authority(index);
             program.authorities.extend(authority);
         }
-        for index in self.names.groups.sorted() {
+        for index in self.groups_in_order() {
             let group = self.group(index);
             program.groups.extend(group);
         }
@@ -100,8 +100,7 @@ impl<'a> Cx<'a> {
     fn group(&mut self, index: usize) -> Option<Group> {
         let entry = self.names.groups.entry(index)?;
         let (module, node) = (entry.module, entry.node);
-        let policy = self.module(module).map_or("", |module| module.name.as_str());
-        let name = format!("{policy}.{}", entry.name);
+        let name = self.group_name(index);
         let mut members: BTreeMap<&str, (String, ast::Span)> = BTreeMap::new();
         for member in node.members.iter().flatten() {
             let ast::MemberKind::Key { name, public_key } = &member.kind else { continue };

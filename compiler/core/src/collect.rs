@@ -26,15 +26,16 @@ pub(crate) fn collect(cx: &mut Cx<'_>) {
             }
         }
     }
-    cx.names.profile_places = places(&cx.names.profiles);
-    cx.names.authority_places = places(&cx.names.authorities);
-    cx.names.group_places = places(&cx.names.groups);
+    cx.names.profile_places = places(&cx.names.profiles.sorted());
+    cx.names.authority_places = places(&cx.names.authorities.sorted());
+    cx.names.group_places = places(&cx.groups_in_order());
 }
 
-fn places<T>(table: &Table<'_, T>) -> Vec<u32> {
-    let mut places = vec![0; table.entries().len()];
-    for (place, index) in (0u32..).zip(table.sorted()) {
-        if let Some(slot) = places.get_mut(index) {
+/// The place of each entry in an order of all entries.
+fn places(order: &[usize]) -> Vec<u32> {
+    let mut places = vec![0; order.len()];
+    for (place, index) in (0u32..).zip(order) {
+        if let Some(slot) = places.get_mut(*index) {
             *slot = place;
         }
     }

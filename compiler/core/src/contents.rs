@@ -266,7 +266,11 @@ impl<'a> Cx<'a> {
             Some(Cardinality::Exactly(count)) => (count.value, count.value, count.span),
             Some(Cardinality::Between(low, high)) => (low.value, high.value, low.span.to(high.span)),
         };
-        if max == 0 || max > most || min > max {
+        if min > max {
+            // The parser has said so.
+            return None;
+        }
+        if max == 0 || max > most {
             let message = format!("`{}` can't stand there {min} to {max} times", named.name);
             self.error(module, "E0221", span, message, |diagnostic| {
                 diagnostic.with_help(match (max, most) {

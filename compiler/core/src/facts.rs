@@ -102,7 +102,9 @@ impl<'a> Cx<'a> {
             .attributes
             .entries()
             .iter()
-            .map(|entry| format!("certificate.subject.{}", entry.name))
+            .flat_map(|entry| {
+                ["certificate", "authority"].map(|subject| format!("{subject}.subject.{}", entry.name))
+            })
             .collect();
         let candidates = CATALOGUE
             .iter()

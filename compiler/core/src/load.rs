@@ -132,6 +132,7 @@ impl<'t> Loader<'t, '_> {
             text: &source.text,
             ast,
             uses: Vec::new(),
+            missing: Vec::new(),
             places: Places::new(&source.text),
         };
         if let Some(head) = &module.ast.head {
@@ -147,13 +148,14 @@ impl<'t> Loader<'t, '_> {
                 );
             }
         }
-        let wanted = self.wanted(&module);
+        let wanted = self.wanted(&mut module);
         Some(Pending { module, wanted, next: 0 })
     }
 
     /// Files that the `use` declarations of a module ask for.
-    fn wanted(&mut self, module: &Module<'t>) -> Vec<(usize, ast::Span, Wanted)> {
+    fn wanted(&mut self, module: &mut Module<'t>) -> Vec<(usize, ast::Span, Wanted)> {
         let mut wanted = Vec::new();
+        let mut missing = Vec::new();
         for decl in &module.ast.decls {
             let ast::DeclKind::Use(used) = &decl.kind else { continue };
             let Some(file) = self.by_name.get(used.policy.text).copied() else {
@@ -169,6 +171,7 @@ impl<'t> Loader<'t, '_> {
                         }
                     });
                 self.diagnostics.push(diagnostic);
+                missing.push(used.policy.text.to_owned());
                 continue;
             };
             let Some(version) = self.files.get(file).and_then(|file| header_version(&file.text)) else {
@@ -199,6 +202,7 @@ impl<'t> Loader<'t, '_> {
             others.sort_unstable();
             wanted.extend(others.into_iter().map(|index| (index, used.policy.span, Wanted::Below)));
         }
+        module.missing = missing;
         wanted
     }
 }

@@ -102,6 +102,21 @@ struct Wanted<'p> {
 }
 
 impl<'a> Cx<'a> {
+    /// Qualified name of a group: that of the policy that says who its members are.
+    pub(crate) fn group_name(&self, index: usize) -> String {
+        let entry = self.names.groups.entry(index);
+        let policy =
+            entry.and_then(|entry| self.module(entry.module)).map_or("", |module| module.name.as_str());
+        format!("{policy}.{}", entry.map_or("", |entry| entry.name.as_str()))
+    }
+
+    /// Entries of the groups in the order of the program.
+    pub(crate) fn groups_in_order(&self) -> Vec<usize> {
+        let mut order: Vec<usize> = (0..self.names.groups.entries().len()).collect();
+        order.sort_by_cached_key(|index| self.group_name(*index));
+        order
+    }
+
     /// Where a path leads: the qualified name that it stands for, and whether its policy can be seen from here.
     fn qualify(&self, module: usize, path: &str) -> (String, bool) {
         let Some(here) = self.module(module) else { return (path.to_owned(), false) };
@@ -130,6 +145,9 @@ impl<'a> Cx<'a> {
         if is_seen && found.is_some() {
             return found;
         }
+        if !is_seen && self.is_missing(module, &qualified) {
+            return None;
+        }
         let message = format!("unknown {} `{}`", wanted.kind, wanted.path);
         let policy = qualified.rsplit_once('.').map_or("", |(policy, _)| policy).to_owned();
         let help = if found.is_some() || (!is_seen && self.modules.iter().any(|module| module.name == policy))
@@ -142,7 +160,7 @@ impl<'a> Cx<'a> {
         } else {
             self.suggest_in(table, module, wanted.path).unwrap_or_else(|| {
                 if is_seen {
-                    format!("declare it, or write the name that `{policy}` gives it")
+                    "declare it, or `use` the policy that has it and write its qualified name".to_owned()
                 } else {
                     format!("no policy `{policy}` is used here")
                 }
@@ -150,6 +168,14 @@ impl<'a> Cx<'a> {
         };
         self.error(module, "E0103", wanted.span, message, |diagnostic| diagnostic.with_help(help));
         None
+    }
+
+    /// Whether a name is of a policy that could not be found: that is reported already.
+    fn is_missing(&self, module: usize, qualified: &str) -> bool {
+        let missing = self.module(module).map_or(&[][..], |here| &here.missing);
+        missing
+            .iter()
+            .any(|policy| qualified.strip_prefix(policy.as_str()).is_some_and(|rest| rest.starts_with('.')))
     }
 
     /// The nearest name as it must be written in a module.

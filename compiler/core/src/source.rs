@@ -19,6 +19,8 @@ pub(crate) struct Module<'t> {
     pub(crate) ast: ast::File<'t>,
     /// Indices of the modules that its `use` declarations bring in.
     pub(crate) uses: Vec<usize>,
+    /// Policies that it uses and that were not found.
+    pub(crate) missing: Vec<String>,
     /// Where lines begin and which bytes continue a character.
     pub(crate) places: Places,
 }
@@ -123,6 +125,6 @@ mod tests {
         assert_eq!(places.line_and_column(0), (1, 1));
         assert_eq!(places.line_and_column(3), (2, 1));
         assert_eq!(places.line_and_column(7), (2, 3));
-        assert_eq!(places.line_and_column(99), (3, 92));
+        assert_eq!(places.line_and_column(99), (3, 91));
     }
 }

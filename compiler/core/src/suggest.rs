@@ -5,10 +5,10 @@ pub(crate) fn nearest<'c>(written: &str, candidates: impl IntoIterator<Item = &'
     let limit = (written.chars().count() / 3).max(2);
     let mut best: Option<(usize, &str)> = None;
     for candidate in candidates {
-        if written.len().abs_diff(candidate.len()) > limit.saturating_mul(2) {
+        let is_longer_form = has_same_ends(written, candidate);
+        if !is_longer_form && written.len().abs_diff(candidate.len()) > limit.saturating_mul(2) {
             continue;
         }
-        let is_longer_form = candidate.rsplit_once('.').is_some_and(|(_, last)| last == written);
         let distance = if is_longer_form { 1 } else { distance(written, candidate) };
         let is_near = distance <= limit && distance < candidate.chars().count();
         if is_near && best.is_none_or(|(least, _)| distance < least) {
@@ -16,6 +16,16 @@ pub(crate) fn nearest<'c>(written: &str, candidates: impl IntoIterator<Item = &'
         }
     }
     best.map(|(_, candidate)| candidate)
+}
+
+/// Whether a candidate is the written path with more in front of its last part.
+fn has_same_ends(written: &str, candidate: &str) -> bool {
+    let last = |path: &str| path.rsplit('.').next().map(str::len);
+    let (Some(written_len), Some(candidate_len)) = (last(written), last(candidate)) else { return false };
+    let same_last =
+        written_len == candidate_len && candidate.ends_with(written.rsplit('.').next().unwrap_or(written));
+    let same_first = !written.contains('.') || candidate.split('.').next() == written.split('.').next();
+    same_last && same_first && candidate.len() > written.len()
 }
 
 /// Levenshtein distance, with a swap of neighbours counted as one (optimal string alignment).
@@ -73,5 +83,8 @@ mod tests {
         assert_eq!(nearest("certificate.validity", facts), None);
         assert_eq!(nearest("ab", ["cd"]), None);
         assert_eq!(nearest("discrete", ["tpm.discrete"]), Some("tpm.discrete"));
+        let long = "certificate.subject.serial-number";
+        assert_eq!(nearest("certificate.serial-number", [long]), Some(long));
+        assert_eq!(nearest("module.serial-number", [long]), None);
     }
 }

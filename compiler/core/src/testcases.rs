@@ -289,14 +289,13 @@ impl<'a> Cx<'a> {
         let index = profiles.binary_search_by(|other| other.name.as_str().cmp(profile)).ok()?;
         let profile = profiles.get(index)?;
         let of_exceptions = profile.exceptions.iter().flat_map(|exception| &exception.requirements);
-        let mut known: BTreeSet<String> = profile
+        let known: BTreeSet<String> = profile
             .requirements
             .iter()
             .chain(of_exceptions)
             .filter_map(|id| self.requirement(*id))
             .map(|requirement| requirement.id.clone())
             .collect();
-        known.extend(profile.contents.iter().map(|field| field.name.clone()));
         let before = test.items.iter().filter_map(|item| match &item.kind {
             TestItemKind::Expect(outcome) => Some(outcome),
             _ => None,
@@ -310,7 +309,8 @@ impl<'a> Cx<'a> {
             let (OutcomeKind::Refuse(list) | OutcomeKind::Warn(list)) = &outcome.kind else { continue };
             for element in &list.elements {
                 let ValueKind::Path(path) = &element.value.kind else { continue };
-                if known.contains(path.text) {
+                let is_field = profile.contents.iter().any(|field| field.name == path.text);
+                if is_field || known.contains(path.text) {
                     continue;
                 }
                 let near = self.nearest(path.text, known.iter().map(String::as_str)).map(str::to_owned);

@@ -1,0 +1,78 @@
+//! No text panics the compiler, and a program that comes out is well formed.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::print_stderr,
+    missing_docs,
+    unreachable_pub,
+    dead_code
+)]
+mod harness;
+
+use pkic_compiler::{Options, SourceFile, compile};
+use proptest::prelude::*;
+
+/// Everything that the pages show: each construct of the language, right and wrong.
+fn corpus() -> Vec<String> {
+    pkic_compiler::rules::RULES.iter().flat_map(|rule| harness::blocks(rule.page)).collect()
+}
+
+fn check(files: &[SourceFile]) {
+    let compilation = compile(files, 0, &Options { at: Some(1_800_000_000) });
+    let has_error = compilation.diagnostics.iter().any(|one| one.severity == pkic_compiler::Severity::Error);
+    assert_eq!(compilation.program.is_none(), has_error);
+    for one in &compilation.diagnostics {
+        let text = &files[one.file].text;
+        assert!(text.get(one.span.start as usize..one.span.end as usize).is_some(), "{one:?}");
+        assert!(pkic_compiler::rules::by_code(one.code).is_some(), "{one:?}");
+    }
+    if let Some(program) = &compilation.program {
+        assert_eq!(pkic_ir::check(program), Ok(()));
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 400, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn mutated_policies_never_panic(
+        pick in 0usize..10_000,
+        other in 0usize..10_000,
+        cuts in proptest::collection::vec((0usize..2_000, 0usize..40, 0usize..2_000), 0..4),
+    ) {
+        let corpus = corpus();
+        let mut text = harness::files(&corpus[pick % corpus.len()])[0].text.clone();
+        let donor = harness::files(&corpus[other % corpus.len()])[0].text.clone();
+        for (at, len, from) in cuts {
+            let floor = |text: &str, at: usize| {
+                let mut at = at % (text.len() + 1);
+                while !text.is_char_boundary(at) { at -= 1; }
+                at
+            };
+            let start = floor(&text, at);
+            let end = floor(&text, start + len.min(text.len() - start)).max(start);
+            let (left, right) = { let a = floor(&donor, from); let b = floor(&donor, from + len); (a.min(b), a.max(b)) };
+            text.replace_range(start..end, &donor[left..right]);
+        }
+        check(&[SourceFile { name: "a.pki".to_owned(), text }]);
+    }
+}
+
+#[test]
+fn no_file_and_no_root_are_no_panic() {
+    let compilation = compile(&[], 3, &Options::default());
+    assert!(compilation.tests.is_empty());
+}
+
+#[test]
+fn long_chains_do_not_overflow_the_stack() {
+    let mut text = String::from("edition 2026 policy a \"1\"\nprofile p0 { }\n");
+    for index in 1..2_000 {
+        text.push_str(&format!("profile p{index} refines p{} {{ }}\n", index - 1));
+        text.push_str(&format!("let l{index} : dns-name = [l{}]\n", index - 1));
+    }
+    let files = [SourceFile { name: "a.pki".to_owned(), text }];
+    std::thread::Builder::new().stack_size(512 * 1024).spawn(move || check(&files)).unwrap().join().unwrap();
+}

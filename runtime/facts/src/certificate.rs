@@ -242,6 +242,25 @@ impl Tbs {
         }
     }
 
+    /// `basicConstraints.pathLenConstraint`, where there is one; a negative or oversized one counts as 0.
+    pub fn path_length(&self) -> Option<usize> {
+        let value = &self.extension("2.5.29.19")?.value;
+        let body = der::only("basicConstraints", der::SEQUENCE, value).ok()?;
+        let fields = der::elements("basicConstraints", body, 2).ok()?;
+        let length = fields.iter().find(|field| field.tag == der::INTEGER)?;
+        let length = der::integer("pathLenConstraint", length.content).ok();
+        Some(length.and_then(|length| usize::try_from(length).ok()).unwrap_or(0))
+    }
+
+    /// Whether `keyUsage` allows signing certificates: `keyCertSign` is set, or there is no such extension.
+    pub fn may_sign_certificates(&self) -> bool {
+        let Some(extension) = self.extension("2.5.29.15") else { return true };
+        match der::only("keyUsage", der::BIT_STRING, &extension.value) {
+            Ok([_, bits, ..]) => bits & 0x04 != 0,
+            _ => false,
+        }
+    }
+
     /// The extended key usages, in dotted form; empty where there is no such extension or it does not decode.
     pub fn key_purposes(&self) -> Vec<String> {
         let decode = || {

@@ -29,14 +29,14 @@ pub struct PathProfile {
     pub strength: Strength,
 }
 
-/// Whether an issuer must have `basicConstraints.cA`.
+/// Whether an issuer must have `basicConstraints.cA`, and keep to its `pathLenConstraint` and `keyUsage`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum CaBit {
     /// It must be there and TRUE.
     Required,
     /// It may be absent, never FALSE: the format's devices issue certificates without it.
     AbsentTolerated,
-    /// It is not looked at: the format's own rules say who issues.
+    /// None of them is looked at: the format's own rules say who issues.
     Ignored,
 }
 
@@ -190,7 +190,7 @@ impl<'a> Search<'a> {
             if !self.is_linked(child, issuer.tbs().spki(), depth) {
                 continue;
             }
-            if let Err(reject) = check_issuer(issuer.tbs(), input) {
+            if let Err(reject) = check_issuer(issuer.tbs(), input, depth.saturating_sub(1)) {
                 self.note(depth.saturating_add(1), reject);
                 continue;
             }
@@ -242,16 +242,22 @@ impl<'a> Search<'a> {
     }
 }
 
-fn check_issuer(tbs: &Tbs, input: &PathInput<'_>) -> Result<(), Reject> {
+/// `below` is the number of certificates between this issuer and the leaf. A self-issued one counts, which RFC 5280
+/// section 4.2.1.9 would forgive.
+fn check_issuer(tbs: &Tbs, input: &PathInput<'_>, below: usize) -> Result<(), Reject> {
     let is_accepted = match (input.profile.ca_bit, tbs.is_authority()) {
         (CaBit::Ignored, _) | (CaBit::Required | CaBit::AbsentTolerated, Some(true)) => true,
         (CaBit::AbsentTolerated, None) => tbs.extension("2.5.29.19").is_none(),
         (CaBit::Required, None) | (CaBit::Required | CaBit::AbsentTolerated, Some(false)) => false,
     };
-    if !is_accepted {
+    let is_checked = input.profile.ca_bit != CaBit::Ignored;
+    if !is_accepted || (is_checked && !tbs.may_sign_certificates()) {
         return Err(Reject::NotAnAuthority { certificate_key: tbs.spki_digest() });
     }
-    check_certificate(tbs, input)
+    match tbs.path_length().filter(|limit| is_checked && below > *limit) {
+        Some(limit) => Err(Reject::PathTooLong { limit }),
+        None => check_certificate(tbs, input),
+    }
 }
 
 fn check_certificate(tbs: &Tbs, input: &PathInput<'_>) -> Result<(), Reject> {

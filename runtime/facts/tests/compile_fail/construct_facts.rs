@@ -1,0 +1,9 @@
+//! Facts cannot be written down.
+use pkic_facts::facts::Facts;
+use pkic_vocab::FactTable;
+
+fn forge(table: FactTable) -> Facts {
+    Facts { table, provenance: None, not_after: None }
+}
+
+fn main() {}

@@ -15,13 +15,18 @@
 mod conditions;
 #[path = "cel_oracle/host.rs"]
 mod host;
+#[path = "spec/pages.rs"]
+#[allow(dead_code)]
+mod pages;
+#[path = "cel_oracle/policies.rs"]
+mod policies;
 #[path = "cel_oracle/tables.rs"]
 mod tables;
 
 use conditions::{Cond, cond};
 use pkic_eval::{Ask, Outcome};
 use pkic_ir::{Body, ExprId, Profile, Program, Requirement, RequirementId, Strength};
-use pkic_vocab::{Fact, FactTable, Value, Words};
+use pkic_vocab::{BasisSet, Fact, FactTable, Grade, Value, Words};
 use proptest::prelude::*;
 use proptest::strategy::ValueTree;
 use proptest::test_runner::TestRunner;
@@ -131,6 +136,78 @@ proptest! {
     fn on_partial_tables_cel_is_true_only_where_the_evaluator_is(condition in cond(), table in table()) {
         agree(&condition, &table.facts(Knowledge::Partial, NOW))?;
     }
+}
+
+/// The facts that the evaluator takes from the program, as a host would give them.
+fn add_policy_facts(table: &mut FactTable, program: &Program, ask: &Ask<'_>) {
+    let profile = &program.profiles[ask.profile as usize];
+    let tags = profile.tags.iter().map(|tag| Value::Name(tag.clone())).collect();
+    let authority = ask.authority.map(|authority| &program.authorities[authority as usize]);
+    let facts = [
+        ("profile.role", profile.role.map(Value::Word)),
+        ("profile.tags", Some(Value::List(tags))),
+        ("authority.name", authority.map(|authority| Value::Name(authority.name.clone()))),
+        ("authority.trust", authority.and_then(|authority| authority.trust).map(Value::Word)),
+        ("authority.state", authority.and_then(|authority| authority.state).map(Value::Word)),
+    ];
+    for (path, value) in facts {
+        let path = pkic_vocab::Path::from(pkic_vocab::FactId::from_path(path).unwrap());
+        match value {
+            Some(value) => table.set(path, Fact::new(value, Grade::Claimed, BasisSet::EMPTY)).unwrap(),
+            None => table.forget(path).unwrap(),
+        }
+    }
+}
+
+/// Compares each requirement of a profile, by its place in the source, and counts those that were said.
+fn agree_on_profile(program: &Program, index: usize, table: FactTable, now: i64) -> usize {
+    let Some(Fact { value: Value::Word(operation), .. }) = table.fact(&tables::operation()) else {
+        panic!("no operation")
+    };
+    let mut ask = Ask::new(u32::try_from(index).unwrap(), *operation);
+    ask.authority = program.profiles[index].issued_by.first().copied();
+    let mut table = table;
+    add_policy_facts(&mut table, program, &ask);
+    let decision = pkic_eval::evaluate(program, &table, &ask, now);
+    let emitted = pkic_compiler::cel::emit(program, &program.profiles[index].name).unwrap();
+    let mut said = 0;
+    for expression in emitted.requirements.iter().chain(&emitted.preferences).skip(1) {
+        let mut reasons = decision.reasons().filter(|reason| {
+            reason
+                .requirement()
+                .is_some_and(|line| line.id == expression.id && line.origin == expression.origin)
+        });
+        // What is out of its window, or known not to apply, has no reason.
+        let holds = reasons.all(|reason| !reason.outcome.is_failure());
+        assert_eq!(
+            host::is_true(&expression.text, &table, now),
+            holds,
+            "{}: {}",
+            expression.id,
+            expression.text
+        );
+        said += 1;
+    }
+    said
+}
+
+#[test]
+fn real_policies_are_decided_alike() {
+    let mut runner = TestRunner::deterministic();
+    let mut said = 0;
+    for program in policies::programs() {
+        let named = policies::named(&program);
+        for index in 0..program.profiles.len() {
+            for now in [1_795_000_000, NOW, 1_868_227_200, 2_000_000_000] {
+                let table = table().new_tree(&mut runner).unwrap().current();
+                for knowledge in [Knowledge::Full, Knowledge::Partial] {
+                    let facts = table.facts_with(knowledge, now, &named);
+                    said += agree_on_profile(&program, index, facts, now);
+                }
+            }
+        }
+    }
+    assert!(said > 500, "only {said} expressions were compared");
 }
 
 /// Most of what is generated must be said, and be decided both ways, or the tests above test nothing.

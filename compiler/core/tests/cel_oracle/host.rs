@@ -2,7 +2,7 @@
 use cel::objects::{Key, Map};
 use cel::parser::PrattParser;
 use cel::{Context, Env, ExecutionError, Value as Cel, extractors::This};
-use pkic_vocab::{Fact, FactId, FactTable, Grade, Path, Type, Value};
+use pkic_vocab::{Fact, FactId, FactTable, Grade, Path, Slot, Type, Value};
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
@@ -28,6 +28,9 @@ fn context(table: &FactTable, now: i64) -> Context<'static, 'static> {
         let steps = steps(&pkic_compiler::cel::fact(&Path { fact: id, name: None }));
         let map_len = if id.def().is_keyed() { steps.len() } else { steps.len() - 1 };
         root.insert_map(&steps[..map_len]);
+        if *table.get(id) == Slot::Absent && matches!(id.def().ty, Type::List(_)) {
+            root.insert(&steps, Cel::List(Arc::default()));
+        }
     }
     for (path, fact) in table.known() {
         if let Some(value) = cel_value(path.fact.def().ty, &fact.value) {

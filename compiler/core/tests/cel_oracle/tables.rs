@@ -61,6 +61,11 @@ pub fn is_given(id: FactId) -> bool {
 impl Table {
     /// The table at that moment.
     pub fn facts(&self, knowledge: Knowledge, now: i64) -> FactTable {
+        self.facts_with(knowledge, now, &[])
+    }
+
+    /// The table at that moment, with what it says of declared facts said of these, too.
+    pub fn facts_with(&self, knowledge: Knowledge, now: i64, named: &[Path]) -> FactTable {
         let mut table = FactTable::new();
         table.close();
         for (id, row) in FactId::all().zip(&self.rows).filter(|(id, _)| is_given(*id)) {
@@ -82,6 +87,9 @@ impl Table {
             if path(id) == operation() {
                 fact.value = value(id.def().ty, row.value);
                 fact = Fact::new(fact.value, Grade::Observed, BasisSet::API);
+            }
+            for path in named.iter().filter(|path| path.fact == id) {
+                table.set(path.clone(), fact.clone()).unwrap();
             }
             table.set(path(id), fact).unwrap();
         }

@@ -118,7 +118,9 @@ impl Checker<'_> {
 
     fn cites(&self, at: usize, cites: Option<&Citation>) -> Result<(), DecodeError> {
         cites.map_or(Ok(()), |cites| {
-            [&cites.source, &cites.title, &cites.edition, &cites.clause].into_iter().try_for_each(|t| text(at, t))
+            [&cites.source, &cites.title, &cites.edition, &cites.clause]
+                .into_iter()
+                .try_for_each(|t| text(at, t))
         })
     }
 

@@ -273,7 +273,8 @@ impl<A: Code, B: Code> Code for (A, B) {
 }
 
 impl Program {
-    /// The canonical bytes: equal programs have equal bytes, and no other bytes decode to them.
+    /// The canonical bytes. No other bytes decode to this program, spelled as it is: distinguished names that compare
+    /// as equal but are spelled differently have different bytes.
     pub fn encode(&self) -> Vec<u8> {
         let mut w = Writer(Encoder::new(Vec::new()));
         w.array(3);

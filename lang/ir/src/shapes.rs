@@ -203,9 +203,8 @@ impl Code for Dn {
 
     fn take(r: &mut Reader<'_>) -> Result<Dn, DecodeError> {
         let rdns = Vec::<Vec<(String, String)>>::take(r)?;
-        let attributes = |rdn: Vec<(String, String)>| {
-            rdn.iter().map(|(oid, value)| Attribute::new(oid, value)).collect()
-        };
+        let attributes =
+            |rdn: Vec<(String, String)>| rdn.iter().map(|(oid, value)| Attribute::new(oid, value)).collect();
         Ok(Dn::from_rdns(rdns.into_iter().map(attributes).collect()))
     }
 }

@@ -33,6 +33,11 @@ impl<'a> Evaluator<'a> {
         left.is_some()
     }
 
+    /// A child, which must stand before its parent: else nothing bounds the way down.
+    fn child(&self, parent: ExprId, id: ExprId, around: Around<'a>, levels: usize) -> Truth {
+        if id < parent { self.node(id, around, levels) } else { Truth::Unknown }
+    }
+
     fn node(&self, id: ExprId, around: Around<'a>, levels: usize) -> Truth {
         let program = self.inputs.program;
         let (Some(levels), true, Some(expr)) = (levels.checked_sub(1), self.spend(1), program.expr(id))
@@ -42,11 +47,11 @@ impl<'a> Evaluator<'a> {
         match expr {
             Expr::Always(value) => Truth::from(*value),
             Expr::Atom(atom) => self.atom(atom, around),
-            Expr::Not(child) => !self.node(*child, around, levels),
+            Expr::Not(child) => !self.child(id, *child, around, levels),
             Expr::And(children) => {
                 let mut all = Truth::True;
                 for child in children {
-                    all = all.and(self.node(*child, around, levels));
+                    all = all.and(self.child(id, *child, around, levels));
                     if all == Truth::False {
                         break;
                     }
@@ -56,7 +61,7 @@ impl<'a> Evaluator<'a> {
             Expr::Or(children) => {
                 let mut any = Truth::False;
                 for child in children {
-                    any = any.or(self.node(*child, around, levels));
+                    any = any.or(self.child(id, *child, around, levels));
                     if any == Truth::True {
                         break;
                     }
@@ -71,7 +76,8 @@ impl<'a> Evaluator<'a> {
                     return Truth::Unknown;
                 }
                 let outer = around.first().copied().flatten();
-                let bodies = list.members().map(|member| self.node(*body, [Some(member), outer], levels));
+                let bodies =
+                    list.members().map(|member| self.child(id, *body, [Some(member), outer], levels));
                 match quantifier {
                     Quantifier::All => bodies.fold(Truth::True, Truth::and),
                     Quantifier::Exists => bodies.fold(Truth::False, Truth::or),
@@ -139,8 +145,9 @@ impl<'a> Evaluator<'a> {
         let levels = levels.checked_sub(1)?;
         match self.inputs.program.expr(id)? {
             Expr::Always(_) => None,
-            Expr::Not(child) => self.deciding(*child, !wanted, levels),
-            Expr::And(children) | Expr::Or(children) => {
+            Expr::Not(child) if *child < id => self.deciding(*child, !wanted, levels),
+            Expr::Not(_) => None,
+            Expr::And(children) | Expr::Or(children) if children.iter().all(|child| *child < id) => {
                 let misses = |id: &&ExprId| self.node(**id, [None; 2], levels) != wanted;
                 let open = |id: &&ExprId| self.node(**id, [None; 2], levels) == Truth::Unknown;
                 let child = children.iter().find(open).or_else(|| children.iter().find(misses));
@@ -148,6 +155,7 @@ impl<'a> Evaluator<'a> {
                     .and_then(|id| self.deciding(*id, wanted, levels))
                     .or_else(|| children.iter().find_map(|id| self.deciding(*id, wanted, levels)))
             }
+            Expr::And(_) | Expr::Or(_) => None,
             Expr::Each { list, guard, .. } => Some((list, guard)),
             Expr::Atom(atom) => {
                 let right = match &atom.test {

@@ -139,35 +139,7 @@ fn declare<'a>(cx: &mut Cx<'a>, module: usize, decl: &'a ast::Decl<'a>, node: &'
         }
     };
     refuse_vocabulary(cx, module, node.name, node.kind.text);
-    let needs_oid = matches!(node.kind.text, "attribute" | "extension");
-    if needs_oid && node.oid.is_none() {
-        let message = format!("{} `{}` has no object identifier", node.kind.text, node.name.text);
-        cx.error(module, "E0215", node.name.span, message, |diagnostic| {
-            diagnostic.with_help("write it behind the name: `1.3.6.1.4.1.…`")
-        });
-    }
-    if let Some(oid) = node.oid.filter(|_| !needs_oid) {
-        cx.error(
-            module,
-            "E0212",
-            oid.span,
-            format!("a {} has no object identifier", node.kind.text),
-            |diagnostic| {
-                diagnostic
-                    .with_fix(range(oid.span), "", false)
-                    .with_help("only attributes and extensions have one")
-            },
-        );
-    }
-    if node.members.is_some() && node.kind.text != "group" {
-        cx.error(
-            module,
-            "E0212",
-            node.name.span,
-            format!("a {} has no members", node.kind.text),
-            |diagnostic| diagnostic.with_help("only a group has members"),
-        );
-    }
+    check_shape(cx, module, node);
     let entry = Entry {
         module,
         name: node.name.text.to_owned(),
@@ -199,6 +171,39 @@ fn declare<'a>(cx: &mut Cx<'a>, module: usize, decl: &'a ast::Decl<'a>, node: &'
     }
     if node.kind.text == "group" && node.members.is_some() {
         replace(select(&mut cx.names), node, module, decl);
+    }
+}
+
+/// Whether a declaration has what its kind needs, and nothing else.
+fn check_shape(cx: &mut Cx<'_>, module: usize, node: &ast::Declare<'_>) {
+    let needs_oid = matches!(node.kind.text, "attribute" | "extension");
+    if needs_oid && node.oid.is_none() {
+        let message = format!("{} `{}` has no object identifier", node.kind.text, node.name.text);
+        cx.error(module, "E0215", node.name.span, message, |diagnostic| {
+            diagnostic.with_help("write it behind the name: `1.3.6.1.4.1.…`")
+        });
+    }
+    if let Some(oid) = node.oid.filter(|_| !needs_oid) {
+        cx.error(
+            module,
+            "E0212",
+            oid.span,
+            format!("a {} has no object identifier", node.kind.text),
+            |diagnostic| {
+                diagnostic
+                    .with_fix(range(oid.span), "", false)
+                    .with_help("only attributes and extensions have one")
+            },
+        );
+    }
+    if node.members.is_some() && node.kind.text != "group" {
+        cx.error(
+            module,
+            "E0212",
+            node.name.span,
+            format!("a {} has no members", node.kind.text),
+            |diagnostic| diagnostic.with_help("only a group has members"),
+        );
     }
 }
 

@@ -25,6 +25,15 @@ pub(crate) struct Contents {
     pub(crate) is_stated: bool,
 }
 
+impl Contents {
+    /// Whether a field that is not listed may be added: a declared attribute, where all of them are offered.
+    fn offers(&self, name: &str) -> bool {
+        let is_private =
+            name == PRIVATE || (name.starts_with("subject.") && FieldDef::from_name(name).is_none());
+        is_private && self.offers_private
+    }
+}
+
 /// What a field of the text is.
 struct Named {
     name: String,
@@ -71,37 +80,21 @@ impl<'a> Cx<'a> {
                 continue;
             };
             if let Some(first) = own.insert(path.text, path.span) {
-                let file = self.file_of(module);
-                self.error(
-                    module,
-                    "E0104",
-                    path.span,
-                    format!("field `{}` stands twice", path.text),
-                    |diagnostic| {
-                        diagnostic
-                            .with_related(file, range(first), "first here")
-                            .with_help("say all of a field in one line")
-                    },
-                );
+                self.field_twice(module, path, first);
                 is_whole = false;
-                continue;
-            }
-            if path.text == PRIVATE {
-                if inherited.is_some_and(|parent| !parent.offers_private) {
-                    self.not_offered(module, field, path, inherited);
-                    is_whole = false;
-                }
-                merged.offers_private = true;
                 continue;
             }
             let base = inherited.and_then(|parent| {
                 let index = *offered.get(path.text)?;
                 Some((parent.fields.get(index)?, *parent.places.get(index)?))
             });
-            let is_private = path.text.starts_with("subject.") && FieldDef::from_name(path.text).is_none();
-            if inherited.is_some_and(|parent| base.is_none() && !(is_private && parent.offers_private)) {
+            if !inherited.is_none_or(|parent| base.is_some() || parent.offers(path.text)) {
                 self.not_offered(module, field, path, inherited);
                 is_whole = false;
+                continue;
+            }
+            if path.text == PRIVATE {
+                merged.offers_private = true;
                 continue;
             }
             let Some(lowered) = self.field(module, field, path, base) else {
@@ -126,6 +119,15 @@ impl<'a> Cx<'a> {
         }
         same_criticality(&mut merged.fields);
         is_whole.then_some(merged)
+    }
+
+    fn field_twice(&mut self, module: usize, path: &ast::Path<'_>, first: ast::Span) {
+        let file = self.file_of(module);
+        self.error(module, "E0104", path.span, format!("field `{}` stands twice", path.text), |diagnostic| {
+            diagnostic
+                .with_related(file, range(first), "first here")
+                .with_help("say all of a field in one line")
+        });
     }
 
     fn not_offered(
@@ -212,6 +214,13 @@ impl<'a> Cx<'a> {
         let named = self.named(module, path)?;
         let ty = named.path.fact.def().ty;
         let (min, max) = self.cardinality(module, field, &named, ty)?;
+        if let Some(critical) = field.critical.filter(|_| named.extension.is_none()) {
+            let message = format!("`{}` is no extension, so it can't be critical", named.name);
+            self.error(module, "E0212", critical, message, |diagnostic| {
+                diagnostic.with_help("leave the word out").with_fix(range(critical), "", false)
+            });
+            return None;
+        }
         let left = Typed { operand: Operand::Fact(named.path.clone()), ty, is_graded: false };
         let own = match &field.constraint {
             None => None,

@@ -236,30 +236,12 @@ impl<'a> Cx<'a> {
                 is_whole = false;
                 continue;
             };
-            if ways.iter().any(|other| other.name == name.text) {
-                self.error(
-                    frame.module,
-                    "E0104",
-                    name.span,
-                    format!("way `{}` stands twice", name.text),
-                    |diagnostic| {
-                        diagnostic
-                            .with_help("give one of them another name: the decision says which way was taken")
-                    },
-                );
-                is_whole = false;
-            }
             let mut of_way = Lines::default();
             for item in &way.items {
                 self.item(&inner, item, &mut of_way);
             }
-            is_whole &= !of_way.has_error;
-            if way.items.is_empty() {
-                self.error(frame.module, "E0217", way.span, format!("way `{}` asks for nothing", name.text), |diagnostic| {
-                    diagnostic.with_help("a way without requirements is always satisfied: say what it asks, or leave it out")
-                });
-                is_whole = false;
-            }
+            let is_twice = ways.iter().any(|other| other.name == name.text);
+            is_whole &= self.way_fits(frame.module, way, name, &of_way, is_twice);
             let inside: Vec<Known> = of_way.requirements.iter().map(|id| self.known(*id)).collect();
             known.size = inside.iter().fold(known.size, |size, inner| size.saturating_add(inner.size));
             known.states_storage &= inside.iter().any(|inner| inner.states_storage);
@@ -290,6 +272,38 @@ impl<'a> Cx<'a> {
             lines,
         );
         Some(())
+    }
+
+    fn way_fits(
+        &mut self,
+        module: usize,
+        way: &ast::Way<'a>,
+        name: ast::Name<'a>,
+        lines: &Lines,
+        is_twice: bool,
+    ) -> bool {
+        if is_twice {
+            self.error(
+                module,
+                "E0104",
+                name.span,
+                format!("way `{}` stands twice", name.text),
+                |diagnostic| {
+                    diagnostic
+                        .with_help("give one of them another name: the decision says which way was taken")
+                },
+            );
+        }
+        let is_empty = lines.requirements.is_empty() && !lines.has_error;
+        if is_empty {
+            let message = format!("way `{}` asks for nothing", name.text);
+            self.error(module, "E0217", way.span, message, |diagnostic| {
+                diagnostic
+                    .with_note("a way without requirements is always satisfied")
+                    .with_help("say what it asks, or leave it out")
+            });
+        }
+        !is_twice && !is_empty && !lines.has_error
     }
 
     fn when(

@@ -7,7 +7,7 @@ use crate::select::Static;
 use pkic_ir::{Obligation, Profile, RequirementId};
 use pkic_syntax::ast::{self, ProfileItemKind, ValueKind};
 use pkic_vocab::{Type, Word, Words, limits};
-use std::collections::HashMap;
+use std::collections::HashSet;
 
 /// A profile with everything that it inherits.
 #[derive(Debug, Clone, Default)]
@@ -35,6 +35,14 @@ impl Effective {
         self.operations.iter().flatten().any(makes_one)
             && self.issued_by.as_ref().is_some_and(|authorities| !authorities.is_empty())
     }
+}
+
+/// What the text of a profile says itself.
+#[derive(Default)]
+struct Text<'a> {
+    lines: Lines,
+    fields: Vec<&'a ast::Field<'a>>,
+    stated: HashSet<&'static str>,
 }
 
 /// What a list of names in a profile is for.
@@ -87,10 +95,10 @@ impl<'a> Cx<'a> {
         let mut order = Vec::with_capacity(count);
         for start in 0..count {
             let mut chain = Vec::new();
-            let mut on_chain: HashMap<usize, ()> = HashMap::new();
+            let mut on_chain: HashSet<usize> = HashSet::new();
             let mut at = Some(start);
             while let Some(index) = at.filter(|index| !done.get(*index).copied().unwrap_or(true)) {
-                if on_chain.insert(index, ()).is_some() {
+                if !on_chain.insert(index) {
                     self.refines_itself(index);
                     if let Some(parent) = parents.get_mut(index) {
                         *parent = None;
@@ -150,61 +158,70 @@ impl<'a> Cx<'a> {
         for adoption in [of_root, of_module, of_profile].into_iter().flatten().flatten() {
             Mandates::adopt(&mut own.adopted, adoption);
         }
-        let frame = Frame::new(module);
-        let mut lines = Lines::default();
-        let mut fields: Vec<&ast::Field<'a>> = Vec::new();
-        let mut stated: HashMap<&'static str, ast::Span> = HashMap::new();
+        let mut text = Text::default();
         for item in &node.items {
-            let setting = match &item.kind {
-                ProfileItemKind::Error => {
-                    own.has_error = true;
-                    None
-                }
-                ProfileItemKind::Adopt(_) => None,
-                ProfileItemKind::Item(item) => {
-                    self.item(&frame, item, &mut lines);
-                    None
-                }
-                ProfileItemKind::Contents(of_block) => {
-                    fields.extend(of_block);
-                    Some("contents")
-                }
-                ProfileItemKind::Role(value) => {
-                    own.has_error |= self.role(module, value, &mut own.role).is_none();
-                    Some("role")
-                }
-                ProfileItemKind::Tags(list) => {
-                    own.has_error |= self.tags(module, list, &mut own.tags).is_none();
-                    Some("tags")
-                }
-                ProfileItemKind::Operations(list) => {
-                    let listed = Listed { list, kind: "operation" };
-                    let found = self.operations(module, &listed, own.operations.as_deref());
-                    own.has_error |= found.is_none();
-                    own.operations = found.or(own.operations);
-                    Some("operations")
-                }
-                ProfileItemKind::IssuedBy(list) => {
-                    let listed = Listed { list, kind: "authority" };
-                    let found = self.issued_by(module, &listed, own.issued_by.as_deref());
-                    own.has_error |= found.is_none();
-                    own.issued_by = found.or(own.issued_by);
-                    Some("issued-by")
-                }
-            };
-            if setting.is_some_and(|setting| stated.insert(setting, item.span).is_some()) {
+            let setting = self.profile_item(module, &item.kind, &mut own, &mut text);
+            if setting.is_some_and(|setting| !text.stated.insert(setting)) {
                 self.repeated(module, item.span);
             }
         }
+        let Text { lines, fields, stated } = text;
         own.has_error |= lines.has_error;
         own.lines.extend(lines.requirements);
         own.obligations.extend(lines.obligations);
         let parent = base.map(|base| &base.contents);
-        match self.contents(module, &fields, parent.filter(|_| !is_lost), stated.contains_key("contents")) {
+        match self.contents(module, &fields, parent.filter(|_| !is_lost), stated.contains("contents")) {
             Some(contents) => own.contents = contents,
             None => own.has_error = true,
         }
         Some(own)
+    }
+
+    /// Reads one item of a profile, and gives the word of the setting that it is.
+    fn profile_item(
+        &mut self,
+        module: usize,
+        item: &'a ProfileItemKind<'a>,
+        own: &mut Effective,
+        text: &mut Text<'a>,
+    ) -> Option<&'static str> {
+        match item {
+            ProfileItemKind::Error => {
+                own.has_error = true;
+                None
+            }
+            ProfileItemKind::Adopt(_) => None,
+            ProfileItemKind::Item(item) => {
+                self.item(&Frame::new(module), item, &mut text.lines);
+                None
+            }
+            ProfileItemKind::Contents(fields) => {
+                text.fields.extend(fields);
+                Some("contents")
+            }
+            ProfileItemKind::Role(value) => {
+                own.has_error |= self.role(module, value, &mut own.role).is_none();
+                Some("role")
+            }
+            ProfileItemKind::Tags(list) => {
+                own.has_error |= self.tags(module, list, &mut own.tags).is_none();
+                Some("tags")
+            }
+            ProfileItemKind::Operations(list) => {
+                let listed = Listed { list, kind: "operation" };
+                let found = self.operations(module, &listed, own.operations.as_deref());
+                own.has_error |= found.is_none();
+                own.operations = found.or_else(|| own.operations.take());
+                Some("operations")
+            }
+            ProfileItemKind::IssuedBy(list) => {
+                let listed = Listed { list, kind: "authority" };
+                let found = self.issued_by(module, &listed, own.issued_by.as_deref());
+                own.has_error |= found.is_none();
+                own.issued_by = found.or_else(|| own.issued_by.take());
+                Some("issued-by")
+            }
+        }
     }
 
     fn role(&mut self, module: usize, value: &ast::Value<'a>, role: &mut Option<Word>) -> Option<()> {

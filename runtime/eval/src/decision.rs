@@ -213,7 +213,7 @@ impl<'a> Decision<'a> {
                 is_permitted = false;
                 continue;
             };
-            if self.scope == Scope::Signer && !evaluator.is_about_key(requirement, limits::NESTING_MAX) {
+            if self.scope == Scope::Signer && !evaluator.is_about_key(*id, requirement, limits::NESTING_MAX) {
                 *place = Outcome::Idle;
                 continue;
             }
@@ -221,7 +221,7 @@ impl<'a> Decision<'a> {
                 Body::Approve(_) => Approved::Line(*place == Outcome::Satisfied),
                 Body::Expr(_) | Body::OneOf(_) => Approved::Among(*id),
             };
-            let truth = evaluator.requirement(requirement, approved, limits::NESTING_MAX);
+            let truth = evaluator.requirement(*id, requirement, approved, limits::NESTING_MAX);
             *place = truth.map_or(Outcome::Idle, Outcome::of);
             if requirement.strength == Strength::Must && place.is_failure() {
                 if is_waived(requirement) {
@@ -446,7 +446,7 @@ fn control_outcomes<'a>(
             evaluator.gather(&mut lines, &exception.requirements, None, limits::NESTING_MAX);
         }
         let is_filled = Persons::new(program, evaluator.inputs.ask.approvals).fill(&lines);
-        let truth = evaluator.requirement(requirement, Approved::Line(is_filled), limits::NESTING_MAX);
+        let truth = evaluator.requirement(*id, requirement, Approved::Line(is_filled), limits::NESTING_MAX);
         (*id, truth.map_or(Outcome::Idle, Outcome::of))
     })
 }

@@ -114,7 +114,8 @@ impl<'a> WayReport<'a> {
         self.way.requirements.iter().filter_map(move |id| {
             let requirement = inputs.program.requirement(*id)?;
             let evaluator = Evaluator::new(inputs);
-            let truth = evaluator.requirement(requirement, Approved::Among(one_of), limits::NESTING_MAX)?;
+            let truth =
+                evaluator.requirement(*id, requirement, Approved::Among(one_of), limits::NESTING_MAX)?;
             let outcome = Outcome::of(truth);
             let what = What::Requirement(*id, requirement);
             outcome.is_failure().then_some(Reason {
@@ -247,7 +248,7 @@ impl<'a> Reason<'a> {
         ways.into_iter().flat_map(|(one_of, ways, inputs)| {
             ways.iter().map(move |way| {
                 let evaluator = Evaluator::new(inputs);
-                let truth = evaluator.way(way, Approved::Among(one_of), limits::NESTING_MAX);
+                let truth = evaluator.way(one_of, way, Approved::Among(one_of), limits::NESTING_MAX);
                 WayReport { way, truth, inputs, one_of }
             })
         })

@@ -28,6 +28,7 @@ impl<'a> Evaluator<'a> {
     /// Whether a requirement that is in force holds; `None` for one that is not, or does not apply.
     pub(crate) fn requirement(
         &self,
+        id: RequirementId,
         requirement: &'a Requirement,
         approved: Approved,
         levels: usize,
@@ -40,23 +41,23 @@ impl<'a> Evaluator<'a> {
             return None;
         }
         let body = match (&requirement.body, approved) {
-            (Body::Expr(id), _) => self.condition(*id),
+            (Body::Expr(condition), _) => self.condition(*condition),
             (Body::Approve(_), Approved::Line(is_filled)) => Truth::from(is_filled),
             (Body::Approve(_), Approved::Among(_)) => Truth::False,
             (Body::OneOf(ways), _) => {
-                ways.iter().fold(Truth::False, |any, way| any.or(self.way(way, approved, levels)))
+                ways.iter().fold(Truth::False, |any, way| any.or(self.way(id, way, approved, levels)))
             }
         };
         Some((!applies).or(body))
     }
 
     /// Whether everything that a way asks holds. A way of which nothing is in force yet is no way.
-    pub(crate) fn way(&self, way: &'a Way, approved: Approved, levels: usize) -> Truth {
-        let Some(levels) = levels.checked_sub(1) else {
+    pub(crate) fn way(&self, of: RequirementId, way: &'a Way, approved: Approved, levels: usize) -> Truth {
+        let (Some(levels), true) = (levels.checked_sub(1), stands_before(way, of)) else {
             return Truth::Unknown;
         };
         let approved = match approved {
-            Approved::Among(one_of) if self.has_approvals(way, levels) => {
+            Approved::Among(one_of) if self.has_approvals(of, way, levels) => {
                 Approved::Line(self.is_way_approved(one_of, way))
             }
             other => other,
@@ -71,20 +72,20 @@ impl<'a> Evaluator<'a> {
                 continue;
             }
             is_in_force |= self.is_live(requirement.from, requirement.before);
-            all = all.and(self.requirement(requirement, approved, levels).unwrap_or(Truth::True));
+            all = all.and(self.requirement(*id, requirement, approved, levels).unwrap_or(Truth::True));
         }
         if is_in_force { all } else { Truth::False }
     }
 
-    fn has_approvals(&self, way: &Way, levels: usize) -> bool {
-        let Some(levels) = levels.checked_sub(1) else {
+    fn has_approvals(&self, of: RequirementId, way: &Way, levels: usize) -> bool {
+        let (Some(levels), true) = (levels.checked_sub(1), stands_before(way, of)) else {
             return true;
         };
-        way.requirements.iter().filter_map(|id| self.inputs.program.requirement(*id)).any(|requirement| {
-            match &requirement.body {
-                Body::Expr(_) => false,
-                Body::Approve(_) => true,
-                Body::OneOf(ways) => ways.iter().any(|way| self.has_approvals(way, levels)),
+        way.requirements.iter().any(|id| {
+            match self.inputs.program.requirement(*id).map(|inner| &inner.body) {
+                None | Some(Body::Expr(_)) => false,
+                Some(Body::Approve(_)) => true,
+                Some(Body::OneOf(ways)) => ways.iter().any(|way| self.has_approvals(*id, way, levels)),
             }
         })
     }
@@ -119,7 +120,9 @@ impl<'a> Evaluator<'a> {
             match &requirement.body {
                 Body::Approve(approval) if !is_idle => lines.push(approval),
                 Body::OneOf(ways) if !is_idle => {
-                    ways.iter().for_each(|way| self.gather(lines, &way.requirements, None, levels));
+                    for way in ways.iter().filter(|way| stands_before(way, *id)) {
+                        self.gather(lines, &way.requirements, None, levels);
+                    }
                 }
                 Body::Approve(_) | Body::Expr(_) | Body::OneOf(_) => {}
             }
@@ -127,16 +130,19 @@ impl<'a> Evaluator<'a> {
     }
 
     /// Whether a requirement says something about a key, its module or the evidence for them.
-    pub(crate) fn is_about_key(&self, requirement: &Requirement, levels: usize) -> bool {
+    pub(crate) fn is_about_key(&self, id: RequirementId, requirement: &Requirement, levels: usize) -> bool {
         let Some(levels) = levels.checked_sub(1) else {
             return true;
         };
         match &requirement.body {
             Body::Approve(_) => false,
             Body::Expr(id) => self.mentions_key(*id, limits::EXPRESSION_DEPTH_MAX),
-            Body::OneOf(ways) => ways.iter().flat_map(|way| &way.requirements).any(|id| {
-                let inner = self.inputs.program.requirement(*id);
-                inner.is_none_or(|inner| self.is_about_key(inner, levels))
+            Body::OneOf(ways) => ways.iter().any(|way| {
+                !stands_before(way, id)
+                    || way.requirements.iter().any(|id| {
+                        let inner = self.inputs.program.requirement(*id);
+                        inner.is_none_or(|inner| self.is_about_key(*id, inner, levels))
+                    })
             }),
         }
     }
@@ -155,9 +161,13 @@ impl<'a> Evaluator<'a> {
         match self.inputs.program.expr(id) {
             None => true,
             Some(Expr::Always(_)) => false,
-            Some(Expr::Not(child)) => self.mentions_key(*child, levels),
-            Some(Expr::And(ids) | Expr::Or(ids)) => ids.iter().any(|id| self.mentions_key(*id, levels)),
-            Some(Expr::Each { list, body, .. }) => is_key(list) || self.mentions_key(*body, levels),
+            Some(Expr::Not(child)) => *child >= id || self.mentions_key(*child, levels),
+            Some(Expr::And(ids) | Expr::Or(ids)) => {
+                ids.iter().any(|child| *child >= id || self.mentions_key(*child, levels))
+            }
+            Some(Expr::Each { list, body, .. }) => {
+                is_key(list) || *body >= id || self.mentions_key(*body, levels)
+            }
             Some(Expr::Atom(atom)) => {
                 let right = match &atom.test {
                     Test::CompareWith(_, operand) | Test::InOperand(operand) => Some(operand),
@@ -170,4 +180,9 @@ impl<'a> Evaluator<'a> {
             }
         }
     }
+}
+
+/// Whether everything in a way stands before the `one of` around it: else nothing bounds the way down.
+fn stands_before(way: &Way, one_of: RequirementId) -> bool {
+    way.requirements.iter().all(|id| *id < one_of)
 }

@@ -125,7 +125,7 @@ fn agree(condition: &Cond, table: &FactTable) -> Result<(), TestCaseError> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 2000, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 1500, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn on_full_tables_both_agree(condition in cond(), table in table()) {

@@ -40,7 +40,7 @@ pub(crate) enum Command {
     #[command(subcommand)]
     Evidence(Evidence),
     /// Decide a request by a policy
-    Evaluate(Evaluate),
+    Evaluate(Box<Evaluate>),
     /// Print a policy, or the language, in another form
     #[command(subcommand)]
     Emit(Emit),

@@ -10,6 +10,7 @@ mod failure;
 mod files;
 mod inputs;
 mod output;
+mod pages;
 mod pem;
 mod policy;
 mod report;

@@ -71,7 +71,7 @@ impl Workspace {
 
     /// Compiles one policy with all others at hand.
     pub(crate) fn compile(&self, root: usize, at: Option<i64>) -> Compilation {
-        compile(&self.files, root, &Options { at })
+        self.compile_files(&self.files, root, at)
     }
 
     /// Compiles one policy with another text in its place.
@@ -80,7 +80,30 @@ impl Workspace {
         if let Some(file) = files.get_mut(root) {
             file.text = text;
         }
-        compile(&files, root, &Options::default())
+        self.compile_files(&files, root, None)
+    }
+
+    /// Where folders have policies of the same name, the one beside the root counts: the compiler takes the first.
+    fn compile_files(&self, files: &[SourceFile], root: usize, at: Option<i64>) -> Compilation {
+        let folder = |file: usize| self.path(file).and_then(Path::parent);
+        let here = folder(root);
+        if (0..files.len()).all(|file| folder(file) == here || self.path(file).is_none()) {
+            return compile(files, root, &Options { at });
+        }
+        let (mut order, elsewhere): (Vec<usize>, Vec<usize>) =
+            (0..files.len()).filter(|file| *file != root).partition(|file| folder(*file) == here);
+        order.insert(0, root);
+        order.extend(elsewhere);
+        let ordered: Vec<SourceFile> = order.iter().filter_map(|file| files.get(*file).cloned()).collect();
+        let mut compilation = compile(&ordered, 0, &Options { at });
+        let back = |file: &mut usize| *file = order.get(*file).copied().unwrap_or(*file);
+        for diagnostic in &mut compilation.diagnostics {
+            back(&mut diagnostic.file);
+            diagnostic.related.iter_mut().for_each(|other| back(&mut other.file));
+            diagnostic.fix.iter_mut().for_each(|fix| back(&mut fix.file));
+        }
+        compilation.tests.iter_mut().for_each(|test| back(&mut test.file));
+        compilation
     }
 
     /// All texts, for reports.

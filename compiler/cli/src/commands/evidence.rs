@@ -8,12 +8,15 @@ use crate::{files, inputs};
 use pkic_evidence::appraise::{Appraisal, Input, Verdict, appraise};
 use pkic_evidence::formats::FORMATS;
 use pkic_facts::facts::Binding;
+use pkic_facts::reject::Stage;
 use pkic_facts::request::CertificationRequest;
 use pkic_vocab::{FactId, FactTable, Grade, Purpose, Slot, limits, time};
 use serde::Serialize;
 
 /// What a relying party wants to know of a key. What evidence leaves open of these is said.
 const QUESTIONS: [&str; 3] = ["key.storage", "key.origin", "key.export"];
+
+const NOBODY_TRUSTED: &str = "nobody is trusted; name a folder of trust anchors with `--anchors`";
 
 /// Runs the command.
 pub(crate) fn run(what: &Evidence, world: World) -> Outcome {
@@ -137,13 +140,9 @@ fn human(page: &mut Page, arguments: &EvidenceShow, appraisal: &Appraisal, now: 
     page.table("  ", &rows);
     page.gap();
     if let Some(reject) = appraisal.verdict.reason() {
-        let head = format!(
-            "  {} at stage `{}` ({}): ",
-            appraisal.verdict.name(),
-            reject.stage().name(),
-            reject.code()
-        );
-        page.hanging(&head, &inert(&reject.to_string()));
+        let verdict = appraisal.verdict.name();
+        page.line(format_args!("  {verdict} at stage `{}` ({})", reject.stage().name(), reject.code()));
+        page.hanging("    ", &inert(&reject.to_string()));
         page.gap();
     }
     proven(page, appraisal);
@@ -170,14 +169,14 @@ fn proven(page: &mut Page, appraisal: &Appraisal) {
 
 fn not_proven(page: &mut Page, arguments: &EvidenceShow, appraisal: &Appraisal) {
     let mut open = Vec::new();
+    let is_untrusting = arguments.circumstances.anchors.is_none();
     match &appraisal.verdict {
         Verdict::Verified => open.extend(left_open(appraisal)),
-        Verdict::Refused(_) => open.push("anything: evidence that is refused yields no facts".to_owned()),
-        Verdict::Unproven(_) if arguments.circumstances.anchors.is_none() => {
-            open.push(
-                "anything: nothing is trusted; name a folder of trust anchors with `--anchors`".to_owned(),
-            );
+        Verdict::Refused(reject) if is_untrusting && reject.stage() == Stage::Path => {
+            open.push(format!("anything: {NOBODY_TRUSTED}"));
         }
+        Verdict::Unproven(_) if is_untrusting => open.push(format!("anything: {NOBODY_TRUSTED}")),
+        Verdict::Refused(_) => open.push("anything: evidence that is refused yields no facts".to_owned()),
         Verdict::Unproven(_) => {
             open.push("anything: it hangs together, and no trust anchor stands above it".to_owned());
         }

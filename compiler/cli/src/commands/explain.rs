@@ -2,6 +2,7 @@
 use crate::cli::Explain;
 use crate::failure::{Exit, Failure};
 use crate::output::{Answer, Outcome, Page};
+use crate::pages::CODES;
 use crate::suggest::nearest;
 use pkic_compiler::rules::{self, RULES};
 use pkic_vocab::catalogue::Openness;
@@ -17,6 +18,8 @@ pub(crate) fn run(arguments: &Explain) -> Outcome {
     let code = subject.to_ascii_uppercase();
     if let Some(rule) = rules::by_code(&code) {
         page.block(rule.page);
+    } else if let Some(own) = CODES.iter().find(|own| own.code == code) {
+        page.block(own.page);
     } else if let Some(def) = CATALOGUE.iter().find(|def| def.path == subject) {
         fact(&mut page, def);
     } else if let Some(words) = Words::from_name(subject) {
@@ -28,10 +31,10 @@ pub(crate) fn run(arguments: &Explain) -> Outcome {
 }
 
 fn list(page: &mut Page) {
-    let rows: Vec<Vec<String>> = RULES
-        .iter()
-        .map(|rule| vec![rule.code.to_owned(), rule.severity.name().to_owned(), rule.summary.to_owned()])
-        .collect();
+    let own = CODES.iter().map(|own| [own.code, "error", own.summary]);
+    let rules = RULES.iter().map(|rule| [rule.code, rule.severity.name(), rule.summary]);
+    let mut rows: Vec<Vec<String>> = rules.chain(own).map(|row| row.map(str::to_owned).to_vec()).collect();
+    rows.sort();
     page.table("", &rows);
     page.gap();
     page.line(
@@ -41,7 +44,8 @@ fn list(page: &mut Page) {
 
 fn unknown(subject: &str, code: &str) -> Failure {
     let names = CATALOGUE.iter().map(|def| def.path).chain(Words::ALL.iter().map(|words| words.name()));
-    let near = nearest(subject, names).or_else(|| nearest(code, RULES.iter().map(|rule| rule.code)));
+    let codes = RULES.iter().map(|rule| rule.code).chain(CODES.iter().map(|own| own.code));
+    let near = nearest(subject, names).or_else(|| nearest(code, codes));
     let reason = format!("`{subject}` is no code, fact or type");
     match near {
         Some(near) => Failure::usage_with_help(reason, format!("did you mean `{near}`?")),

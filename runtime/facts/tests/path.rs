@@ -1,6 +1,6 @@
 //! Paths: each profile rule with one path that keeps it and one that breaks it.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
-#![allow(missing_docs, unreachable_pub)]
+#![allow(missing_docs, unreachable_pub, clippy::result_large_err)]
 
 mod support;
 

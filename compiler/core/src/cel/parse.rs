@@ -38,4 +38,13 @@ mod tests {
         assert!(check("a-b under c").is_err());
         assert!(check(&"(".repeat(200)).is_err());
     }
+
+    #[test]
+    fn the_deepest_text_needs_half_a_mebibyte_of_stack() {
+        let deepest = |levels: usize| check(&format!("{}a{}", "!(".repeat(levels), ")".repeat(levels)));
+        let thread = std::thread::Builder::new().stack_size(512 << 10);
+        let results =
+            thread.spawn(move || (1..=200).map(deepest).collect::<Vec<_>>()).unwrap().join().unwrap();
+        assert!(results.first().is_some_and(Result::is_ok) && results.last().is_some_and(Result::is_err));
+    }
 }

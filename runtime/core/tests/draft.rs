@@ -109,7 +109,7 @@ fn validity_is_the_policys_to_the_second() {
     assert_eq!(days(forever), Ok((Value::Span(i64::MAX), Value::Date(FOREVER_DATE))));
     let past_9999 = Field { span_s_max: Some(i64::MAX - 1), ..field("validity") };
     assert!(matches!(days(past_9999), Err(DraftError::TimeOutOfRange { .. })));
-    assert_eq!(days(Field { span_s_max: Some(0), ..field("validity") }).is_err(), true);
+    assert!(days(Field { span_s_max: Some(0), ..field("validity") }).is_err());
     assert_eq!(days(field("validity")), Err(DraftError::ValidityUnknown));
     assert_eq!(days(validity(40 * 365)).unwrap().0, Value::Span(40 * 365 * 86_400), "beyond 2049");
 }

@@ -230,6 +230,7 @@ impl pkic_facts::facts::Statement for Saying {
     }
 }
 
+#[allow(clippy::result_large_err, reason = "the error type is the one that `mint` asks for")]
 fn decode_saying(bytes: &[u8]) -> Result<Saying, pkic_facts::reject::Reject> {
     let at = bytes.iter().position(|byte| *byte == 0).unwrap();
     let storage = String::from_utf8(bytes[..at].to_vec()).unwrap();

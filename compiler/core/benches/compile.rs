@@ -59,3 +59,11 @@ fn profiles(bencher: divan::Bencher<'_, '_>, count: usize) {
         compilation.stats.profiles
     });
 }
+
+/// The parser's part of it.
+#[divan::bench(args = [10, 1_000], sample_count = 5)]
+fn parse_alone(bencher: divan::Bencher<'_, '_>, count: usize) {
+    bencher.with_inputs(|| estate(count)).bench_refs(|files| {
+        files.iter().map(|file| pkic_syntax::parse(&file.text).findings.len()).sum::<usize>()
+    });
+}

@@ -26,6 +26,16 @@ pub(crate) struct Contents {
 }
 
 impl Contents {
+    /// What is inherited from this without being named again.
+    fn required(&self) -> Contents {
+        let mut required = Contents { is_stated: self.is_stated, ..Contents::default() };
+        for (field, place) in self.fields.iter().zip(&self.places).filter(|(field, _)| field.min > 0) {
+            required.fields.push(field.clone());
+            required.places.push(*place);
+        }
+        required
+    }
+
     /// Whether a field that is not listed may be added: a declared attribute, where all of them are offered.
     fn offers(&self, name: &str) -> bool {
         let is_private =
@@ -54,18 +64,10 @@ impl<'a> Cx<'a> {
         parent: Option<&Contents>,
         is_stated: bool,
     ) -> Option<Contents> {
-        let mut merged = Contents { is_stated, ..Contents::default() };
-        let mut by_name: HashMap<String, usize> = HashMap::new();
-        if let Some(parent) = parent {
-            merged.is_stated |= parent.is_stated;
-            for (field, place) in parent.fields.iter().zip(&parent.places) {
-                if field.min > 0 {
-                    by_name.insert(field.name.clone(), merged.fields.len());
-                    merged.fields.push(field.clone());
-                    merged.places.push(*place);
-                }
-            }
-        }
+        let mut merged = parent.map(Contents::required).unwrap_or_default();
+        merged.is_stated |= is_stated;
+        let by_name: HashMap<String, usize> =
+            merged.fields.iter().map(|field| field.name.clone()).zip(0..).collect();
         let inherited = parent.filter(|parent| parent.is_stated);
         let offered: HashMap<&str, usize> = inherited
             .iter()
@@ -116,6 +118,12 @@ impl<'a> Cx<'a> {
                     merged.places.push(place);
                 }
             }
+        }
+        if merged.fields.len() > limits::LIST_LEN_MAX {
+            let message = format!("contents have more than {} fields", limits::LIST_LEN_MAX);
+            let span = fields.first().map_or(ast::Span::default(), |field| field.span);
+            self.error(module, "E0308", span, message, |diagnostic| diagnostic.with_help("permit less"));
+            return None;
         }
         same_criticality(&mut merged.fields);
         is_whole.then_some(merged)
@@ -184,10 +192,22 @@ impl<'a> Cx<'a> {
     }
 
     fn unknown_field(&mut self, module: usize, path: &ast::Path<'_>) {
-        let attributes: Vec<String> =
-            self.names.attributes.entries().iter().map(|entry| format!("subject.{}", entry.name)).collect();
-        let extensions: Vec<String> =
-            self.names.extensions.entries().iter().map(|entry| entry.name.clone()).collect();
+        let attributes: Vec<String> = self
+            .names
+            .attributes
+            .entries()
+            .iter()
+            .filter(|_| self.may_suggest())
+            .map(|entry| format!("subject.{}", entry.name))
+            .collect();
+        let extensions: Vec<String> = self
+            .names
+            .extensions
+            .entries()
+            .iter()
+            .filter(|_| self.may_suggest())
+            .map(|entry| entry.name.clone())
+            .collect();
         let known = FIELDS
             .iter()
             .map(|def| def.name)

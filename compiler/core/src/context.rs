@@ -91,6 +91,11 @@ impl<'a> Cx<'a> {
         self.module(module).map_or(0, |module| module.file)
     }
 
+    /// Whether suggestions are left: what gathers candidates asks first, so that many mistakes stay cheap.
+    pub(crate) fn may_suggest(&self) -> bool {
+        self.suggestions_left > 0
+    }
+
     /// The nearest name, while suggestions last.
     pub(crate) fn nearest<'c>(
         &mut self,

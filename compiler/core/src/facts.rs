@@ -102,6 +102,7 @@ impl<'a> Cx<'a> {
             .attributes
             .entries()
             .iter()
+            .filter(|_| self.may_suggest())
             .flat_map(|entry| {
                 ["certificate", "authority"].map(|subject| format!("{subject}.subject.{}", entry.name))
             })

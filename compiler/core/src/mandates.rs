@@ -5,7 +5,11 @@ use crate::select::Static;
 use crate::source::range;
 use pkic_ir::{ExprId, Mandate, MandateUse, Standing, Strength};
 use pkic_syntax::ast::{self, DeclKind, MandateItemKind, ProfileItemKind};
+use pkic_vocab::limits;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+/// Mandates times profiles of a program: each pair is a line of the matrix. A hundred mandates for 10,000 profiles.
+const MANDATE_USES_MAX: usize = 1 << 20;
 
 /// An `adopt`.
 #[derive(Debug, Clone)]
@@ -107,6 +111,18 @@ impl<'a> Cx<'a> {
             .flatten()
             .map(|adoption| adoption.mandate)
             .collect();
+        let uses = in_force.len().saturating_mul(self.names.profiles.entries().len());
+        if uses > MANDATE_USES_MAX {
+            let root = self.modules.len().saturating_sub(1);
+            let message = format!(
+                "{} mandates for every profile are {uses}, and at most {MANDATE_USES_MAX} can be",
+                in_force.len()
+            );
+            self.error(root, "E0308", ast::Span::default(), message, |diagnostic| {
+                diagnostic.with_help("adopt less")
+            });
+            return Mandates::default();
+        }
         self.mandates_in_force =
             self.names.mandates.sorted().into_iter().filter(|index| in_force.contains(index)).collect();
         mandates.places =
@@ -291,7 +307,11 @@ impl<'a> Cx<'a> {
                 for (reading, is_advice) in std::iter::once(body).chain(readings) {
                     let part = Part { mandate: *mandate, reading, is_advice, is_conditional };
                     let of_part = self.part(mandates, part, place, selection);
-                    lines.requirements.extend(of_part.requirements);
+                    // Past the limit the profile is refused anyway.
+                    let room = limits::PROFILE_REQUIREMENTS_MAX
+                        .saturating_add(1)
+                        .saturating_sub(lines.requirements.len());
+                    lines.requirements.extend(of_part.requirements.into_iter().take(room));
                     lines.obligations.extend(of_part.obligations);
                 }
             }

@@ -185,7 +185,7 @@ impl<'a> Cx<'a> {
         module: usize,
         written: &str,
     ) -> Option<String> {
-        let here = self.module(module)?;
+        let here = self.module(module).filter(|_| self.may_suggest())?;
         let own = format!("{}.", here.name);
         let policies: Vec<&str> = here
             .uses
@@ -244,8 +244,12 @@ impl<'a> Cx<'a> {
         if let Some(found) = table(&self.names).find(name.text) {
             return Some(found);
         }
-        let known: Vec<String> =
-            table(&self.names).entries().iter().map(|entry| entry.name.clone()).collect();
+        let known: Vec<String> = table(&self.names)
+            .entries()
+            .iter()
+            .filter(|_| self.may_suggest())
+            .map(|entry| entry.name.clone())
+            .collect();
         let near = self.nearest(name.text, known.iter().map(String::as_str)).map(str::to_owned);
         let oid = if matches!(kind, "attribute" | "extension") { " OID" } else { "" };
         let help = match near {

@@ -169,12 +169,35 @@ impl<'a> Cx<'a> {
         own.has_error |= lines.has_error;
         own.lines.extend(lines.requirements);
         own.obligations.extend(lines.obligations);
+        self.cap(module, node.name.span, &mut own);
         let parent = base.map(|base| &base.contents);
         match self.contents(module, &fields, parent.filter(|_| !is_lost), stated.contains("contents")) {
             Some(contents) => own.contents = contents,
             None => own.has_error = true,
         }
         Some(own)
+    }
+
+    /// Refuses a profile over the limits and empties it, so that what refines it does not inherit its length.
+    fn cap(&mut self, module: usize, span: ast::Span, own: &mut Effective) {
+        let passed = [
+            ("requirements", own.lines.len(), limits::PROFILE_REQUIREMENTS_MAX),
+            ("obligations", own.obligations.len(), limits::LIST_LEN_MAX),
+            ("tags", own.tags.len(), limits::LIST_LEN_MAX),
+        ];
+        for (what, found, max) in passed {
+            if found > max {
+                let message = format!("a profile has {found} {what}, and at most {max} can be");
+                self.error(module, "E0308", span, message, |diagnostic| {
+                    diagnostic.with_help("join them, or split the profile")
+                });
+                own.lines.clear();
+                own.obligations.clear();
+                own.tags.clear();
+                own.has_error = true;
+                return;
+            }
+        }
     }
 
     /// Reads one item of a profile, and gives the word of the setting that it is.

@@ -362,7 +362,7 @@ impl<'a> Cx<'a> {
     }
 
     fn nearest_let(&mut self, module: usize, text: &str) -> Option<String> {
-        let own = format!("{}.", self.module(module)?.name);
+        let own = format!("{}.", self.module(module).filter(|_| self.may_suggest())?.name);
         let names: Vec<String> = self
             .names
             .lets

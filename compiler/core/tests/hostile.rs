@@ -76,3 +76,25 @@ fn long_chains_do_not_overflow_the_stack() {
     let files = [SourceFile { name: "a.pki".to_owned(), text }];
     std::thread::Builder::new().stack_size(512 * 1024).spawn(move || check(&files)).unwrap().join().unwrap();
 }
+
+/// Time and memory of a check must not be a product of two lengths.
+#[test]
+fn wide_policies_stay_cheap() {
+    let mut lines = String::from("edition 2026 policy a \"1\"\nprofile base {\n");
+    for index in 0..10_000 {
+        lines.push_str(&format!("l{index}: key.export == never\noblige record(evidence)\n"));
+    }
+    lines.push_str("}\n");
+    let mut unknown = String::from("edition 2026 policy a \"1\"\n");
+    for index in 0..10_000 {
+        lines.push_str(&format!("profile p{index} refines base {{ }}\n"));
+        unknown.push_str(&format!(
+            "profile p{index} refines q{index} {{ key.a{index} == never tags [t{index}] }}\n"
+        ));
+    }
+    let start = std::time::Instant::now();
+    for text in [lines, unknown] {
+        check(&[SourceFile { name: "a.pki".to_owned(), text }]);
+    }
+    assert!(start.elapsed().as_secs() < 60, "{:?}", start.elapsed());
+}

@@ -13,6 +13,7 @@
 
 mod support;
 
+use pkic_facts::request::CertificationRequest;
 use std::collections::BTreeMap;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -143,6 +144,10 @@ fn appraise_mutant(case: &Case, file: usize, mutant: Vec<u8>) -> FactsShown {
         }
         parts[file] = mutant;
     } else {
+        // A request that does not read is refused before there is anything to appraise.
+        if CertificationRequest::from_bytes(&mutant).is_err() {
+            return FactsShown::new();
+        }
         request = Some(mutant);
     }
     let facts = graded(case.appraise(&parts, request.as_deref()).facts.table());

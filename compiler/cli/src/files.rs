@@ -83,21 +83,18 @@ pub(crate) fn policies(paths: &[PathBuf]) -> Result<Vec<PathBuf>, Failure> {
     Ok(found)
 }
 
-/// The `.pki` files in the folder of `path`, sorted.
-pub(crate) fn siblings(path: &Path) -> Result<Vec<PathBuf>, Failure> {
-    let folder = match path.parent() {
-        Some(parent) if !parent.as_os_str().is_empty() => parent,
-        _ => Path::new("."),
-    };
-    let mut files: Vec<PathBuf> =
-        entries(folder)?.into_iter().filter(|path| is_policy(path) && path.is_file()).collect();
-    if folder == Path::new(".") {
-        files = files
-            .into_iter()
-            .map(|path| path.strip_prefix(".").map_or(path.clone(), Path::to_path_buf))
-            .collect();
+/// The folder that a file lies in.
+pub(crate) fn folder(path: &Path) -> PathBuf {
+    match path.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => parent.to_path_buf(),
+        _ => PathBuf::from("."),
     }
-    Ok(files)
+}
+
+/// The `.pki` files that lie in a folder itself, sorted.
+pub(crate) fn policies_in(folder: &Path) -> Result<Vec<PathBuf>, Failure> {
+    let found = entries(folder)?.into_iter().filter(|path| is_policy(path) && path.is_file());
+    Ok(found.map(|path| path.strip_prefix(".").map_or(path.clone(), Path::to_path_buf)).collect())
 }
 
 fn collect(folder: &Path, levels: usize, found: &mut Vec<PathBuf>) -> Result<(), Failure> {

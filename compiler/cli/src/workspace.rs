@@ -26,8 +26,9 @@ impl Workspace {
             seen.insert(canonical(path));
             workspace.add(path, files::read_policy(path)?);
         }
-        for path in &roots {
-            for beside in files::siblings(path)? {
+        let folders: BTreeSet<PathBuf> = roots.iter().map(|path| files::folder(path)).collect();
+        for folder in &folders {
+            for beside in files::policies_in(folder)? {
                 if !seen.insert(canonical(&beside)) {
                     continue;
                 }
@@ -84,16 +85,21 @@ impl Workspace {
     }
 
     /// Where folders have policies of the same name, the one beside the root counts: the compiler takes the first.
+    /// A policy that uses none is compiled alone, so that the cost of a thousand of them is a thousand times that of one.
     fn compile_files(&self, files: &[SourceFile], root: usize, at: Option<i64>) -> Compilation {
         let folder = |file: usize| self.path(file).and_then(Path::parent);
         let here = folder(root);
-        if (0..files.len()).all(|file| folder(file) == here || self.path(file).is_none()) {
+        let uses = files.get(root).is_some_and(|file| file.text.split_whitespace().any(|word| word == "use"));
+        if uses && (0..files.len()).all(|file| folder(file) == here || self.path(file).is_none()) {
             return compile(files, root, &Options { at });
         }
         let (mut order, elsewhere): (Vec<usize>, Vec<usize>) =
             (0..files.len()).filter(|file| *file != root).partition(|file| folder(*file) == here);
         order.insert(0, root);
         order.extend(elsewhere);
+        if !uses {
+            order.truncate(1);
+        }
         let ordered: Vec<SourceFile> = order.iter().filter_map(|file| files.get(*file).cloned()).collect();
         let mut compilation = compile(&ordered, 0, &Options { at });
         let back = |file: &mut usize| *file = order.get(*file).copied().unwrap_or(*file);

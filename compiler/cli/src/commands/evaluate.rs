@@ -52,6 +52,13 @@ pub(crate) fn run(arguments: &Evaluate, world: World) -> Outcome {
         ShowFormat::Human => {
             let mut page = Page::default();
             decision(&mut page, &decided.report);
+            if let Some(seal) = loaded.seal() {
+                let whom = if signers.is_empty() { ", whom nobody named (`--trust`)" } else { "" };
+                page.line(format_args!(
+                    "  bundle {}, signed by {}{whom}",
+                    seal.manifest.sequence, seal.signer
+                ));
+            }
             Ok(Answer::new(page, exit))
         }
     }

@@ -1,18 +1,18 @@
 //! Facts for a person: path, value, and how well it is known.
 use crate::output::inert;
-use pkic_vocab::{BasisSet, Fact, FactTable, Path, Purpose, Source};
+use pkic_vocab::{BasisSet, Fact, FactTable, Path, Purpose};
 
 /// Path, value, and how it is known, for the facts that are asked for.
 pub(crate) fn fact_rows(table: &FactTable, is_shown: impl Fn(&Fact) -> bool) -> Vec<Vec<String>> {
     table
         .known()
         .filter(|(_, fact)| is_shown(fact))
-        .map(|(path, fact)| vec![path_name(&path), inert(&fact.value.to_string()), known_as(table, fact)])
+        .map(|(path, fact)| vec![path_name(&path), inert(&fact.value.to_string()), known_as(fact)])
         .collect()
 }
 
-/// `attested by statement (test), from unit.pem`.
-fn known_as(table: &FactTable, fact: &Fact) -> String {
+/// `attested by statement (simulator anchor)`.
+fn known_as(fact: &Fact) -> String {
     let mut text = fact.grade.name().to_owned();
     if fact.basis != BasisSet::EMPTY {
         let names: Vec<&str> = fact.basis.names().collect();
@@ -21,14 +21,7 @@ fn known_as(table: &FactTable, fact: &Fact) -> String {
     if fact.purpose != Purpose::Production {
         text.push_str(&format!(" ({} anchor)", fact.purpose.name()));
     }
-    if let Some(source) = source(table, fact) {
-        text.push_str(&format!(", from {}", inert(&source.name)));
-    }
     text
-}
-
-fn source<'t>(table: &'t FactTable, fact: &Fact) -> Option<&'t Source> {
-    fact.source.and_then(|index| table.sources.get(usize::from(index)))
 }
 
 /// The path with its declared name in place of `*`.

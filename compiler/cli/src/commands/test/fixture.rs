@@ -61,14 +61,10 @@ fn beside(policy: Option<&Path>, name: &str) -> Result<PathBuf, Failure> {
 }
 
 fn evidence_files(path: &Path) -> Result<Vec<PathBuf>, Failure> {
-    let folder = match path.parent() {
-        Some(parent) if !parent.as_os_str().is_empty() => parent,
-        _ => Path::new("."),
-    };
     let stem = path.file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default();
     let head = format!("{stem}.evidence.");
     let is_part = |path: &PathBuf| {
         path.is_file() && path.file_name().is_some_and(|name| name.to_string_lossy().starts_with(&head))
     };
-    Ok(files::entries(folder)?.into_iter().filter(is_part).collect())
+    Ok(files::entries(&files::folder(path))?.into_iter().filter(is_part).collect())
 }

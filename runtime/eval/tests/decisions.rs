@@ -34,7 +34,8 @@ fn connectives_are_strong_kleene() {
 #[test]
 fn what_is_not_known_well_enough_refuses_and_says_what_would_do() {
     let program = estate::program(1);
-    let cases: [(&str, fn(&mut FactTable), &str); 4] = [
+    type Spoil = fn(&mut FactTable);
+    let cases: [(&str, Spoil, &str); 4] = [
         (
             "unknown",
             |t| t.forget(path("key.storage")).unwrap(),

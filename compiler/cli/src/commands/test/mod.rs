@@ -15,6 +15,7 @@ use fixture::Fixture;
 use pkic_compiler::{Expect, TestCase, TestRow};
 use pkic_runtime::bundle::Loaded;
 use pkic_runtime::decide::{Change, Decided, Request, decide};
+use pkic_runtime::report::Requirement;
 use report::{Results, Row};
 
 /// The code of a row that came out otherwise than expected.
@@ -197,15 +198,8 @@ fn reasons(expected: &[String], decided: &Decided) -> Vec<Related> {
     let report = &decided.report;
     let mut lines = Vec::new();
     for requirement in &report.requirements {
-        let is_failed = matches!(requirement.result, "violated" | "unknown");
-        if is_failed || expected.contains(&requirement.id) {
-            let found = requirement.found.as_deref().unwrap_or("nothing");
-            let grade = requirement.grade.map(|grade| format!(" @ {grade}")).unwrap_or_default();
-            let cites = requirement.citation.as_ref().map(|cites| format!(" ({cites})")).unwrap_or_default();
-            lines.push(format!(
-                "{}: {}, {found}{grade} found, `{}` needed{cites}, {}",
-                requirement.id, requirement.result, requirement.need, requirement.line
-            ));
+        if is_failed(requirement) || expected.contains(&requirement.id) {
+            explain(&mut lines, requirement, "");
         }
     }
     for warning in &report.warnings {
@@ -220,6 +214,34 @@ fn reasons(expected: &[String], decided: &Decided) -> Vec<Related> {
         }
     }
     lines.into_iter().map(|message| Related { place: None, message }).collect()
+}
+
+fn is_failed(requirement: &Requirement) -> bool {
+    matches!(requirement.result, "violated" | "unknown")
+}
+
+/// A requirement in one line, and below it what each way of a `one of` lacks.
+fn explain(lines: &mut Vec<String>, requirement: &Requirement, way: &str) {
+    let found = requirement.found.as_deref().map(|found| {
+        let grade = requirement.grade.map(|grade| format!(" @ {grade}")).unwrap_or_default();
+        format!("{found}{grade} found, ")
+    });
+    let cites = requirement.citation.as_ref().map(|cites| format!(" ({cites})")).unwrap_or_default();
+    let remedy = requirement.remedy.as_ref().filter(|_| requirement.ways.is_empty());
+    let remedy = remedy.map(|remedy| format!("; {remedy}")).unwrap_or_default();
+    lines.push(format!(
+        "{way}{}: {}, {}`{}` needed{cites}, {}{remedy}",
+        requirement.id,
+        requirement.result,
+        found.unwrap_or_default(),
+        requirement.need,
+        requirement.line
+    ));
+    for inner in &requirement.ways {
+        for shortfall in inner.requirements.iter().filter(|line| is_failed(line)) {
+            explain(lines, shortfall, &format!("{way}way {}: ", inner.name));
+        }
+    }
 }
 
 fn not_run(test: &TestCase, number: usize, place: Place, why: &str) -> Finding {

@@ -2,8 +2,8 @@
 //!
 //! Every node carries the byte span of its text and borrows its names and strings from the source. A part
 //! that could not be read is an `Error` variant in its place, with a finding on it; whoever checks completeness
-//! (an issuable profile must say where its key may be) asks `has_error` first, so that one broken line is
-//! one finding. Numbers, dates, durations and digests are already values here.
+//! (an issuable profile must say where its key may be) looks for these first, so that one broken line is one
+//! finding. Numbers, dates, durations and digests are already values here.
 //! Start reading at [`File`]; declarations stand here, their contents in the modules below.
 
 mod item;

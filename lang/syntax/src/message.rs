@@ -53,6 +53,22 @@ pub(crate) fn block_not_closed(open: Span, word: &str) -> Finding {
     finding("E0021", open, message, Some("close it with `}`".to_string()))
 }
 
+/// The finding on a file that begins with something else than its edition, at its first token.
+pub(crate) fn no_head(first: Span) -> Finding {
+    let help = "`edition 2026`, and on the next line `policy acme.devices \"2026.11.0\"`";
+    finding(
+        "E0023",
+        first,
+        "a file begins with its edition and its policy".to_string(),
+        Some(help.to_string()),
+    )
+}
+
+/// The finding on a relation at the end of an item.
+pub(crate) fn no_value(at: Span, rel: &str) -> Finding {
+    finding("E0020", at, format!("expected a value behind `{rel}`, found the end of the line"), None)
+}
+
 fn finding(code: &'static str, span: Span, message: String, help: Option<String>) -> Finding {
     Finding { code, span, message, help, fix: None }
 }
@@ -63,7 +79,18 @@ fn known_mistake(mistake: &Mistake<'_>) -> Option<Finding> {
     let at = mistake.found;
     let takes_value = matches!(
         before,
-        "==" | "!=" | "in" | "under" | "issued-by" | "tags" | "operations" | "waives" | "with" | "=" | "by"
+        "==" | "!="
+            | "in"
+            | "under"
+            | "issued-by"
+            | "tags"
+            | "operations"
+            | "waives"
+            | "refuse"
+            | "warn"
+            | "with"
+            | "="
+            | "by"
     );
     if let ("{", true, Some(braces)) = (found, takes_value, mistake.braces) {
         let inside = braces.text(mistake.source);
@@ -126,7 +153,7 @@ fn wrong_word(mistake: &Mistake<'_>) -> Option<Finding> {
 
 fn open_bracket(mistake: &Mistake<'_>) -> Option<Finding> {
     let takes = |rule| mistake.expected.contains(&rule);
-    let in_list = takes(Rule::rbracket) || (takes(Rule::list) && takes(Rule::element));
+    let in_list = takes(Rule::rbracket) || takes(Rule::id) || (takes(Rule::list) && takes(Rule::element));
     let found = mistake.found.text(mistake.source);
     if !in_list || !(mistake.begins_line || matches!(found, "}" | "{" | "")) {
         return None;
@@ -208,7 +235,8 @@ fn words_for(rule: Rule) -> Option<&'static str> {
         Rule::date => "a date as 2027-03-15",
         Rule::oid => "an object identifier",
         Rule::duration => "a duration as `47d`",
-        Rule::list | Rule::lbracket => "a list `[…]`",
+        Rule::list | Rule::id_list | Rule::lbracket => "a list `[…]`",
+        Rule::id => "an id",
         Rule::any | Rule::unknown => "a value",
         Rule::element => "a value",
         Rule::lbrace => "`{`",

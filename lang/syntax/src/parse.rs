@@ -10,7 +10,8 @@ use crate::ast::{File, Span};
 use crate::finding::Finding;
 use crate::grammar::{Grammar, Rule};
 use crate::limits;
-use crate::lower::lower;
+use crate::lower::{Lowered, lower};
+use crate::message;
 use crate::recover::recover;
 use crate::token::{Token, TokenKind, span, tokenize};
 use crate::tree::{Node, NodeKind, Tree};
@@ -37,14 +38,13 @@ pub fn parse(source: &str) -> Parse<'_> {
         && let Ok(pairs) = Grammar::parse(Rule::file, source)
     {
         let lowered = lower(source, &tokens, &[], pairs);
-        return finish(source, tokens, lowered.nodes, lowered.file, lowered.findings);
+        return finish(source, tokens, lowered, Vec::new(), false);
     }
     let recovered = recover(source, &tokens, &mut findings);
     match Grammar::parse(Rule::file, &recovered.text) {
         Ok(pairs) => {
             let lowered = lower(source, &tokens, &recovered.bad, pairs);
-            findings.extend(lowered.findings);
-            finish(source, tokens, lowered.nodes, lowered.file, findings)
+            finish(source, tokens, lowered, findings, recovered.is_head_bad)
         }
         Err(error) => {
             if findings.is_empty() {
@@ -70,17 +70,15 @@ fn unread(source: &str, tokens: Vec<Token>, findings: Vec<Finding>) -> Parse<'_>
 fn finish<'t>(
     source: &'t str,
     tokens: Vec<Token>,
-    nodes: Vec<Node>,
-    file: File<'t>,
+    lowered: Lowered<'t>,
     mut findings: Vec<Finding>,
+    is_head_bad: bool,
 ) -> Parse<'t> {
-    if file.head.is_none() && !findings.iter().any(|finding| finding.code != "E0033") {
+    let Lowered { file, nodes, findings: of_lowering } = lowered;
+    findings.extend(of_lowering);
+    if file.head.is_none() && !is_head_bad {
         let first = tokens.iter().find(|token| !token.is_trivia());
-        let at = first.map_or(Span::default(), |token| token.span);
-        let message = "a file begins with its edition and its policy".to_string();
-        let help =
-            Some("`edition 2026`, and on the next line `policy acme.devices \"2026.11.0\"`".to_string());
-        findings.push(Finding { code: "E0023", span: at, message, help, fix: None });
+        findings.push(message::no_head(first.map_or(Span::default(), |token| token.span)));
     }
     Parse { source, tree: Tree { tokens, nodes }, file, findings: in_order(findings) }
 }

@@ -13,7 +13,7 @@ use pest::Parser;
 use pest::error::{ErrorVariant, InputLocation};
 
 use crate::ast::Span;
-use crate::bounds::begins_decl;
+use crate::bounds::{begins_decl, is_decl_keyword};
 use crate::finding::Finding;
 use crate::grammar::{Grammar, Rule};
 use crate::limits;
@@ -35,6 +35,8 @@ pub(crate) struct Recovered {
     pub(crate) text: String,
     /// What was given up, in order.
     pub(crate) bad: Vec<Span>,
+    /// Whether the head was given up, with a finding.
+    pub(crate) is_head_bad: bool,
 }
 
 /// Finds the broken items and adds a finding on each.
@@ -55,11 +57,12 @@ pub(crate) fn recover(source: &str, tokens: &[Token], findings: &mut Vec<Finding
         has_decl_finding: false,
         edits: Vec::new(),
         bad: Vec::new(),
+        is_head_bad: false,
     };
     recovery.head();
     recovery.run();
-    let (edits, bad) = (recovery.edits, recovery.bad);
-    Recovered { text: edited(&text, &edits, &bad), bad }
+    let Recovery { edits, bad, is_head_bad, .. } = recovery;
+    Recovered { text: edited(&text, &edits, &bad), bad, is_head_bad }
 }
 
 /// The source with spaces for comments and the filler for what is no token.
@@ -121,6 +124,7 @@ struct Recovery<'t, 'f> {
     has_decl_finding: bool,
     edits: Vec<(u32, u8)>,
     bad: Vec<Span>,
+    is_head_bad: bool,
 }
 
 /// Where the grammar gave up, and what it would have taken.
@@ -210,17 +214,22 @@ impl<'t> Recovery<'t, '_> {
     }
 
     fn head(&mut self) {
-        if self.is_end(0) || (self.word(0) != "edition" && self.begins_decl(0)) {
+        if self.is_end(0) || is_decl_keyword(self.word(0)) {
             return;
         }
         match self.read(Rule::head) {
             Ok(end) => self.at = end,
             Err(failure) => {
                 let end = self.end_of_broken(failure.at);
-                self.report(&failure, end);
+                if matches!(self.word(0), "lab" | "policy") {
+                    self.findings.push(message::no_head(self.span(0)));
+                } else {
+                    self.report(&failure, end);
+                }
                 self.edits
                     .extend((self.span(0).start..self.span(end.saturating_sub(1)).end).map(|at| (at, b' ')));
                 self.at = end;
+                self.is_head_bad = true;
             }
         }
         self.has_decl_finding = false;
@@ -274,11 +283,33 @@ impl<'t> Recovery<'t, '_> {
         if failure.at == self.at && self.belongs_outside() && self.close_one() {
             return;
         }
-        if !self.enter(&failure) {
+        if let Some(end) = self.line_without_value(failure.at) {
+            self.has_decl_finding = true;
+            self.findings.push(message::no_value(self.span(end - 1), self.word(end - 1)));
+            self.give_up_until(end);
+        } else if !self.enter(&failure) {
             let end = self.end_of_broken(failure.at);
             self.report(&failure, end);
             self.give_up_until(end);
         }
+    }
+
+    /// The token behind a line of the present item that ends in a relation, if the item broke in the next line because
+    /// that begins another item.
+    fn line_without_value(&self, broke_at: usize) -> Option<usize> {
+        let line = (self.at + 1..=broke_at).rev().find(|at| self.begins_line(*at))?;
+        let is_relation =
+            matches!(self.word(line - 1), "==" | "!=" | "<" | "<=" | ">" | ">=" | "in" | "under");
+        let has_no_lexical = !self
+            .lexical
+            .iter()
+            .any(|start| (self.span(self.at).start..self.span(line).start).contains(start));
+        (is_relation
+            && has_no_lexical
+            && broke_at > line
+            && self.place().begins_with(self.word(line))
+            && matches!(self.word(broke_at), "==" | "!=" | "<" | "<=" | ">" | ">=" | "in" | "under" | ":"))
+        .then_some(line)
     }
 
     /// Whether the present word begins an item of a block around this one, and none of this one.

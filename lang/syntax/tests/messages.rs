@@ -44,6 +44,8 @@ const LINES: &[(&str, &str, &str, &str)] = &[
     ("key.oid == 3.1.2", "E0043", "object identifier", "3.1.2"),
     ("contents { san.dns 5..2 }", "E0045", "no number", "5..2"),
     ("key.a == b; key.c == d", "E0010", "separates nothing", ";"),
+    ("key.storage in", "E0020", "expected a value behind `in`", "in"),
+    ("key.size >= // how many?", "E0020", "found the end of the line", ">="),
     ("key.a == b /// late", "E0033", "nothing to document", "/// late"),
 ];
 
@@ -120,7 +122,32 @@ fn blocks_that_are_not_closed_end_at_the_next_declaration() {
 #[test]
 fn heads_are_needed() {
     assert_eq!(only("").code, "E0023");
-    assert_eq!(only("profile p { role any }").code, "E0023");
+    let declarations = [
+        "profile p { role any }",
+        "  profile p { role any }",
+        "use std \"1\"",
+        "let a : t = b",
+        "adopt a.b",
+        "test \"x\" {\n    at 2027-01-01\n}",
+        "anchors a \"b\" {\n}",
+    ];
+    for declaration in declarations {
+        let heads = ["policy t \"1\"", "lab policy t \"1\"", "policy", ""];
+        for head in heads {
+            let source = format!("// c\n{head}\n{declaration}\n");
+            let finding = only(&source);
+            let first = source.split_whitespace().nth(2).unwrap();
+            assert_eq!((finding.code, finding.span.text(&source)), ("E0023", first), "{source}");
+            let file = parse(&source).file;
+            assert!(file.head.is_none() && file.decls.len() == 1, "{source}");
+            assert!(!matches!(file.decls[0].kind, pkic_syntax::ast::DeclKind::Error), "{source}");
+        }
+    }
+    let findings = parse("policy t \"1\"\nprofile p { role = any }\n").findings;
+    assert_eq!(findings.iter().map(|finding| finding.code).collect::<Vec<_>>(), ["E0023", "E0024"]);
+    let findings = parse("profile p { role = any }\n").findings;
+    assert_eq!(findings.iter().map(|finding| finding.code).collect::<Vec<_>>(), ["E0023", "E0024"]);
+    assert_eq!(only("edition 2026\nprofile p { role any }\n").code, "E0020");
     assert_eq!(only("edition 2026\npolcy t \"1\"\nprofile p { role any }\n").code, "E0020");
 }
 
@@ -149,4 +176,42 @@ fn digests_are_checked() {
     assert_eq!(parse(&anchors(&format!("sha256:{}", "0f".repeat(32)))).findings, []);
     assert_eq!(only(&anchors(&format!("sha256:{}", "0f".repeat(31)))).code, "E0044");
     assert_eq!(only(&anchors(&format!("sha256:{}", "0g".repeat(32)))).code, "E0044");
+}
+
+#[test]
+fn ids_are_any_words() {
+    let test = |outcome: &str| {
+        format!("edition 2026\npolicy t \"1\"\ntest \"x\" {{\n    at 2027-01-01\n    {outcome}\n}}\n")
+    };
+    for ids in [
+        "[]",
+        "[operations]",
+        "[contents.key-usage, issued-by, one.of]",
+        "[\n        source,\n        all\n    ]",
+    ] {
+        for word in ["expect refuse", "expect warn", "| expect |\n    | refuse [in] |\n    | warn"] {
+            let end = if word.starts_with('|') { " |" } else { "" };
+            let is_row = word.starts_with('|') && ids.contains('\n');
+            let source = test(&format!("{word} {ids}{end}"));
+            let codes: Vec<&str> = parse(&source).findings.iter().map(|finding| finding.code).collect();
+            assert_eq!(codes, if is_row { vec!["E0031"] } else { vec![] }, "{source}");
+        }
+        let waives = format!("edition 2026\npolicy t \"1\"\nexception e for p {{\n    waives {ids}\n}}\n");
+        assert_eq!(parse(&waives).findings, [], "{waives}");
+    }
+    for (outcome, code, message, marked) in [
+        ("expect refuse [a b]", "E0020", "expected `,` or `]`", "b"),
+        ("expect refuse [1]", "E0020", "an id", "1"),
+        ("expect refuse [a @ observed]", "E0020", "expected `,` or `]`", "@"),
+        ("expect warn [a.]", "E0020", "expected `,` or `]`", "."),
+        ("expect warn [Contents]", "E0028", "kebab-case", "Contents"),
+        ("expect refuse { contents, in }", "E0107", "takes brackets", "{ contents, in }"),
+        ("expect refuse contents", "E0020", "expected a list", "contents"),
+        ("expect refuse [contents,", "E0029", "list is not closed", "}"),
+    ] {
+        let source = test(outcome);
+        let finding = only(&source);
+        assert_eq!((finding.code, finding.span.text(&source)), (code, marked), "{finding:#?}");
+        assert!(finding.message.contains(message), "{finding:#?}");
+    }
 }

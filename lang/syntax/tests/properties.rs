@@ -98,6 +98,33 @@ fn typed_view_of_a_good_file() {
 }
 
 #[test]
+fn ids_are_paths() {
+    use pkic_syntax::ast::{DeclKind, OutcomeKind, TestItemKind, ValueKind};
+    let parse = parse(GOOD[1]);
+    let DeclKind::Test(test) = &parse.file.decls.last().unwrap().kind else { panic!("a test is last") };
+    let TestItemKind::Expect(outcome) = &test.items.last().unwrap().kind else { panic!("expect is last") };
+    let OutcomeKind::Refuse(list) = &outcome.kind else { panic!("it is a refusal") };
+    let texts = list.elements.iter().map(|element| match &element.value.kind {
+        ValueKind::Path(path) => {
+            assert_eq!((path.text, path.span), (element.span.text(GOOD[1]), element.span));
+            path.segments.iter().map(|segment| segment.text).collect::<Vec<_>>().join("/")
+        }
+        other => panic!("{other:?}"),
+    });
+    let expected = [
+        "approve/plant-officers",
+        "contents",
+        "contents/san/dns",
+        "issued-by",
+        "oblige/certificate-transparency-logged",
+        "one/of",
+        "cites",
+        "operations",
+    ];
+    assert_eq!(texts.collect::<Vec<_>>(), expected);
+}
+
+#[test]
 fn reserved_words_agree_with_the_grammar() {
     let grammar = include_str!("../src/pki.pest");
     let rule = grammar.split("reserved  = _{").nth(1).unwrap().split("~ !name_byte").next().unwrap();

@@ -314,7 +314,7 @@ impl<'t> Lower<'t, '_> {
         let of_require = docs.clone();
         let whole = pair.clone();
         let (kind, span) = self.line(&pair, ExceptionItemKind::Error, |lower, kids| match rule {
-            Rule::waives => ExceptionItemKind::Waives(lower.list(kids)),
+            Rule::waives => ExceptionItemKind::Waives(lower.ids(kids)),
             Rule::applies_when => ExceptionItemKind::When(lower.cond(kids)),
             Rule::applies_from => ExceptionItemKind::From(lower.date(kids)),
             Rule::applies_before => ExceptionItemKind::Before(lower.date(kids)),

@@ -97,8 +97,8 @@ impl<'t> Lower<'t, '_> {
     fn outcome(&mut self, pair: &Pair<'_, Rule>) -> Outcome<'t> {
         let mut kids = Kids::new(pair.clone().into_inner());
         let kind = match pair.as_rule() {
-            Rule::refuse => OutcomeKind::Refuse(self.list(&mut kids)),
-            Rule::warn => OutcomeKind::Warn(self.list(&mut kids)),
+            Rule::refuse => OutcomeKind::Refuse(self.ids(&mut kids)),
+            Rule::warn => OutcomeKind::Warn(self.ids(&mut kids)),
             _ => OutcomeKind::Permit,
         };
         Outcome { kind, span: self.span_of(pair) }

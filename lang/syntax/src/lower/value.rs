@@ -187,6 +187,11 @@ impl<'t> Lower<'t, '_> {
             let grade = self.grade(&mut kids);
             elements.push(Element { value, grade, span: self.span_of(&element) });
         }
+        self.check_length(&elements, span);
+        List { elements, span }
+    }
+
+    fn check_length(&mut self, elements: &[Element<'_>], span: Span) {
         if elements.len() > limits::LIST_ELEMENTS_MAX {
             let message = format!(
                 "a list has at most {} elements, this one {}",
@@ -195,7 +200,6 @@ impl<'t> Lower<'t, '_> {
             );
             self.report("E0004", span, message, None);
         }
-        List { elements, span }
     }
 
     pub(super) fn list(&mut self, kids: &mut Kids<'_>) -> List<'t> {
@@ -203,6 +207,24 @@ impl<'t> Lower<'t, '_> {
             Some(pair) => self.list_of(pair),
             None => List { elements: Vec::new(), span: Span::default() },
         }
+    }
+
+    /// A list of ids: each element is a path, whatever its words.
+    pub(super) fn ids(&mut self, kids: &mut Kids<'_>) -> List<'t> {
+        let Some(pair) = kids.seek(Rule::id_list) else {
+            return List { elements: Vec::new(), span: Span::default() };
+        };
+        let span = exact(&pair);
+        self.leaf(NodeKind::List, span);
+        let mut elements = Vec::new();
+        for id in pair.into_inner().filter(|pair| pair.as_rule() == Rule::id) {
+            let path = self.path_of(&id);
+            let span = path.span;
+            let value = Value { kind: ValueKind::Path(path), span };
+            elements.push(Element { value, grade: None, span });
+        }
+        self.check_length(&elements, span);
+        List { elements, span }
     }
 
     pub(super) fn grade(&mut self, kids: &mut Kids<'_>) -> Option<Grade<'t>> {

@@ -64,7 +64,7 @@ fn children_of_file(mut pairs: Pairs<'_, Rule>) -> Pairs<'_, Rule> {
     pairs.next().map_or(pairs, Pair::into_inner)
 }
 
-/// The children of a pair, without comments.
+/// The children of a pair.
 pub(super) struct Kids<'k> {
     pairs: Pairs<'k, Rule>,
 }
@@ -75,21 +75,12 @@ impl<'k> Kids<'k> {
     }
 
     fn next(&mut self) -> Option<Pair<'k, Rule>> {
-        self.pairs.find(|pair| pair.as_rule() != Rule::comment)
+        self.pairs.next()
     }
 
     /// The next child, if it is made by `rule`.
     fn take(&mut self, rule: Rule) -> Option<Pair<'k, Rule>> {
-        while let Some(pair) = self.pairs.peek() {
-            if pair.as_rule() == rule {
-                return self.pairs.next();
-            }
-            if pair.as_rule() != Rule::comment {
-                return None;
-            }
-            self.pairs.next();
-        }
-        None
+        if self.pairs.peek()?.as_rule() == rule { self.pairs.next() } else { None }
     }
 
     /// The next child that is made by `rule`; keywords and signs before it are passed over.

@@ -176,7 +176,12 @@ fn unexpected(mistake: &Mistake<'_>) -> Finding {
     if mistake.first {
         words.push(mistake.place.item_words());
     } else {
-        for rule in mistake.expected {
+        // Each of these alone stands for itself, both together for all the kinds of values.
+        if mistake.expected.contains(&Rule::string) && mistake.expected.contains(&Rule::list) {
+            words.push("a value");
+        }
+        let is_value = !words.is_empty();
+        for rule in mistake.expected.iter().filter(|rule| !is_value || !is_kind_of_value(**rule)) {
             match words_for(*rule) {
                 Some(word) if !words.contains(&word) => words.push(word),
                 _ => {}
@@ -223,6 +228,21 @@ fn to_kebab(text: &str) -> String {
         was_lower = c.is_ascii_lowercase() || c.is_ascii_digit();
     }
     kebab
+}
+
+fn is_kind_of_value(rule: Rule) -> bool {
+    matches!(
+        rule,
+        Rule::any
+            | Rule::date
+            | Rule::duration
+            | Rule::int
+            | Rule::list
+            | Rule::oid
+            | Rule::path
+            | Rule::string
+            | Rule::unknown
+    )
 }
 
 /// What the language calls the text of a rule; `None` for what a message need not name.

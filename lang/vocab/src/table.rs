@@ -196,6 +196,12 @@ impl FactTable {
         self.closed_names.dedup();
     }
 
+    /// Every path with a declared name that was ever spoken of, whatever is known of it now, in the order of the
+    /// catalogue and then of the names.
+    pub fn named(&self) -> impl Iterator<Item = (&Path, &Slot)> {
+        self.named.iter()
+    }
+
     /// Every path about which something is known, in the order of the catalogue.
     pub fn known(&self) -> impl Iterator<Item = (Path, &Fact)> {
         let plain = FactId::all().map(|id| (Path::from(id), self.get(id)));
@@ -250,7 +256,10 @@ mod tests {
         assert_eq!(table.slot(&named), &Slot::Unknown);
         table.close();
         assert_eq!(table.slot(&named), &Slot::Absent);
+        assert_eq!(table.named().count(), 0);
         table.set(named.clone(), text).unwrap();
         assert!(table.fact(&named).is_some());
+        table.forget(named.clone()).unwrap();
+        assert!(table.named().eq([(&named, &Slot::Unknown)]), "what was forgotten is unknown, not absent");
     }
 }

@@ -559,6 +559,16 @@ impl WordSet {
         self.0 & other.0 == 0
     }
 
+    /// Whether there is no word in the set.
+    pub const fn is_empty(self) -> bool {
+        self.0 == 0
+    }
+
+    /// Whether there is just one word in the set: a value of which nothing is left open.
+    pub const fn is_single(self) -> bool {
+        self.0.is_power_of_two()
+    }
+
     /// Whether the word is one of the leaves in the set.
     pub fn contains(self, word: Word) -> bool {
         self.0 >> word.index & 1 == 1
@@ -599,5 +609,7 @@ mod tests {
             "a TPM of unknown kind is undecided"
         );
         assert!(unresolved.within(asked.union(storage("tpm.virtual").accepted())));
+        assert!(storage("tpm.discrete").possible().is_single() && !unresolved.is_single());
+        assert!(unresolved.intersection(storage("hsm").possible()).is_empty() && !unresolved.is_empty());
     }
 }

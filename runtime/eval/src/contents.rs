@@ -3,14 +3,15 @@ use crate::condition::Evaluator;
 use crate::decision::Outcome;
 use crate::kinds::Kind;
 use crate::logic::Truth;
+use alloc::borrow::Cow;
 use pkic_ir::Field;
 use pkic_vocab::fields::Filler;
 use pkic_vocab::{FactId, Path, Slot, Value};
 
 /// A field of the certificate that `contents` does not grant.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Stray {
-    pub(crate) path: Path,
+pub(crate) struct Stray<'a> {
+    pub(crate) path: Cow<'a, Path>,
     pub(crate) outcome: Outcome,
 }
 
@@ -72,7 +73,7 @@ impl<'a> Evaluator<'a> {
     }
 
     /// Fields that the certificate has, or may have, although `contents` does not grant them.
-    pub(crate) fn strays(&self) -> impl Iterator<Item = Stray> + use<'a> {
+    pub(crate) fn strays(&self) -> impl Iterator<Item = Stray<'a>> + use<'a> {
         let (table, contents) = (self.inputs.table, &self.inputs.profile.contents);
         let plain = FactId::all().filter_map(move |id| {
             let kind = Kind::of(id);
@@ -81,20 +82,19 @@ impl<'a> Evaluator<'a> {
             }
             let outcome = outcome_of_stray(table.get(id))?;
             let is_granted = kind == Kind::Field && contents.iter().any(|field| field.path.fact == id);
-            (!is_granted).then(|| Stray { path: Path::from(id), outcome })
+            (!is_granted).then(|| Stray { path: Cow::Owned(id.into()), outcome })
         });
         let keyed = FactId::all().filter(|id| Kind::of(*id) == Kind::KeyedField).filter_map(move |id| {
             // Without a name nothing is said, so this shows whether the rest is known to be absent.
             let path = Path { fact: id, name: Some(alloc::string::String::new()) };
             let outcome = outcome_of_stray(table.slot(&path))?;
-            Some(Stray { path, outcome })
+            Some(Stray { path: Cow::Owned(path), outcome })
         });
-        let declared = table.known().filter_map(move |(path, fact)| {
-            let is_stray = path.name.is_some()
-                && Kind::of(path.fact) == Kind::KeyedField
-                && !is_empty(&fact.value)
-                && !contents.iter().any(|field| field.path == path);
-            is_stray.then_some(Stray { path, outcome: Outcome::Violated })
+        let declared = table.named().filter_map(move |(path, slot)| {
+            let outcome = outcome_of_stray(slot)?;
+            let is_stray =
+                Kind::of(path.fact) == Kind::KeyedField && !contents.iter().any(|field| field.path == *path);
+            is_stray.then_some(Stray { path: Cow::Borrowed(path), outcome })
         });
         plain.chain(keyed).chain(declared)
     }

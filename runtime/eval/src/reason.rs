@@ -19,7 +19,7 @@ pub(crate) enum What<'a> {
     Operation,
     Profile,
     Requirement(RequirementId, &'a Requirement),
-    Stray(Path),
+    Stray(Cow<'a, Path>),
 }
 
 /// The id of a requirement, as refusals, waivers and tests name it: `key.storage`, `contents.validity`, `operations`.
@@ -223,9 +223,7 @@ impl<'a> Reason<'a> {
             What::Field(field) => {
                 Some(found_in(inputs, Cow::Borrowed(&field.path), &Guard::FLOOR, self.outcome))
             }
-            What::Stray(path) => {
-                Some(found_in(inputs, Cow::Owned(path.clone()), &Guard::FLOOR, self.outcome))
-            }
+            What::Stray(path) => Some(found_in(inputs, path.clone(), &Guard::FLOOR, self.outcome)),
             What::Requirement(_, requirement) => {
                 let Body::Expr(id) = requirement.body else { return None };
                 let levels = limits::EXPRESSION_DEPTH_MAX;

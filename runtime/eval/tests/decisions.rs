@@ -132,6 +132,18 @@ fn a_certificate_holds_what_contents_grants_and_no_more() {
     let declared = pkic_vocab::Path { name: Some("1.2.3".into()), ..path("certificate.subject.*") };
     let text = || Fact::new(Value::Text("x".into()), Grade::Claimed, BasisSet::REQUEST);
     assert_eq!(with(&|t| t.set(declared.clone(), text()).unwrap()), ["contents.subject.1.2.3"]);
+    let forgotten = |t: &mut FactTable| {
+        t.set(declared.clone(), text()).unwrap();
+        t.forget(declared.clone()).unwrap();
+    };
+    assert_eq!(with(&forgotten), ["contents.subject.1.2.3"], "it may be there");
+    let disputed = |t: &mut FactTable| {
+        let observed =
+            |value: &str| Fact { grade: Grade::Observed, value: Value::Text(value.into()), ..text() };
+        t.set(declared.clone(), observed("x")).unwrap();
+        t.add(declared.clone(), observed("y")).unwrap();
+    };
+    assert_eq!(with(&disputed), ["contents.subject.1.2.3"]);
     let open = failing(&program, &FactTable::new(), &ask(), NOW);
     assert!(open.iter().filter(|id| id.starts_with("contents.")).count() > 20, "{open:?}");
 }

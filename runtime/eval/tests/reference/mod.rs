@@ -247,8 +247,8 @@ impl<'a> Reference<'a> {
         let others = Path::from(FactId::from_path("certificate.other-extensions").unwrap());
         let nothing_else =
             plain.chain([others]).all(|path| granted(&path) || is_empty(self.table.slot(&path)));
-        let declared = self.table.known().all(|(path, _)| {
-            path.name.is_none() || !path.fact.def().path.starts_with("certificate.") || granted(&path)
+        let declared = self.table.named().all(|(path, slot)| {
+            is_empty(slot) || !path.fact.def().path.starts_with("certificate.") || granted(path)
         });
         let is_closed = ["certificate.subject.*", "certificate.extension.*"].iter().all(|row| {
             let path = Path { fact: FactId::from_path(row).unwrap(), name: Some("9.9.9".into()) };

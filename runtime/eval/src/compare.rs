@@ -1,20 +1,20 @@
 //! Comparing values with values and constants, three-valued.
-use crate::leaves;
 use crate::logic::Truth;
 use crate::lookup::Item;
 use core::cmp::Ordering;
 use pkic_ir::{Constant, Relation};
 use pkic_vocab::time::Span;
-use pkic_vocab::{Value, Words, names};
+use pkic_vocab::words::WordSet;
+use pkic_vocab::{Value, Word, Words, names};
 
 /// Whether two single values are equal. Values of different types are never known to be.
 pub(crate) fn same(a: Item<'_>, b: Item<'_>) -> Truth {
     match (a, b) {
         (Item::Word(a), Item::Word(b)) if a.words() == b.words() => {
-            let (a, b) = (leaves::possible(a), leaves::possible(b));
-            if a & b == 0 {
+            let (a, b) = (a.possible(), b.possible());
+            if a.disjoint(b) {
                 Truth::False
-            } else if a == b && a.is_power_of_two() {
+            } else if a == b && a.is_single() {
                 Truth::True
             } else {
                 Truth::Unknown
@@ -28,17 +28,19 @@ pub(crate) fn same(a: Item<'_>, b: Item<'_>) -> Truth {
     }
 }
 
-fn is_one_of_words(item: Item<'_>, words: Words, accepted: u128) -> Truth {
+fn is_one_of_words(item: Item<'_>, words: Words, accepted: WordSet) -> Truth {
     let Item::Word(word) = item else {
         return Truth::Unknown;
     };
-    let possible = leaves::possible(word);
-    if word.words() != words || possible == 0 {
+    let possible = word.possible();
+    if word.words() != words || possible.is_empty() {
         Truth::Unknown
-    } else if possible & !accepted == 0 {
+    } else if possible.within(accepted) {
         Truth::True
+    } else if possible.disjoint(accepted) {
+        Truth::False
     } else {
-        if possible & accepted == 0 { Truth::False } else { Truth::Unknown }
+        Truth::Unknown
     }
 }
 
@@ -50,7 +52,7 @@ pub(crate) fn is_in(item: Item<'_>, constant: &Constant) -> Truth {
             Item::Value(Value::Span(seconds)) => span_relation(*seconds, Relation::Equal, *span),
             _ => Truth::Unknown,
         },
-        Constant::Words { words, named } => is_one_of_words(item, *words, leaves::accepted(named)),
+        Constant::Words { words, .. } => is_one_of_words(item, *words, constant.accepted()),
         Constant::List(values) => {
             values.iter().fold(Truth::False, |any, value| any.or(same(item, Item::of(value))))
         }
@@ -128,8 +130,7 @@ fn holds(list: Item<'_>, constant: &Constant) -> Truth {
         Constant::Value(value) => held(Item::of(value)),
         Constant::Span(_) => Truth::Unknown,
         Constant::Words { words, named } => named.iter().fold(Truth::True, |all, word| {
-            let accepted = leaves::accepted(core::slice::from_ref(word));
-            let member_is = |member| is_one_of_words(member, *words, accepted);
+            let member_is = |member| is_one_of_words(member, *words, word.accepted());
             all.and(list.members().fold(Truth::False, |any, member| any.or(member_is(member))))
         }),
         Constant::List(values) => {
@@ -161,7 +162,7 @@ fn ordered(a: Item<'_>, relation: Relation, b: Item<'_>) -> Truth {
         | (Item::Value(Value::Date(a)), Item::Value(Value::Date(b)))
         | (Item::Value(Value::Span(a)), Item::Value(Value::Span(b))) => a.cmp(b),
         (Item::Word(a), Item::Word(b)) => {
-            let is_leaf = |word| leaves::possible(word).is_power_of_two();
+            let is_leaf = |word: Word| word.possible().is_single();
             if a.words() != b.words() || !a.words().is_ordered() || !is_leaf(a) || !is_leaf(b) {
                 return Truth::Unknown;
             }

@@ -14,7 +14,6 @@ mod condition;
 mod contents;
 pub mod decision;
 mod kinds;
-mod leaves;
 mod logic;
 mod lookup;
 mod reason;

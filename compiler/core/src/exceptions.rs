@@ -41,6 +41,7 @@ impl<'a> Cx<'a> {
                 continue;
             };
             let waives = self.waived_ids(module, &mut draft, profile, of_profile);
+            self.check_storage_stays(module, node.name.span, of_profile, &waives);
             self.warn_if_over(module, node, &draft);
             self.check_not_empty(module, node, profile, &waives, &lines);
             let Some(exception) = self.finished(index, draft, waives, lines.requirements) else { continue };

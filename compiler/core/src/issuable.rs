@@ -1,11 +1,59 @@
 //! What a profile that issues certificates must say, and whether its role fits its contents.
-use crate::context::Cx;
+use crate::context::{Cx, Known};
 use crate::profiles::Effective;
-use pkic_ir::{Constant, Expr, ExprId, Field, Operand, Test};
+use pkic_ir::{Body, Constant, Expr, ExprId, Field, Operand, Requirement, RequirementId, Strength, Test};
 use pkic_syntax::ast;
 use pkic_vocab::{Value, Word, oids};
 
+/// Id of the line that says where the key may be, and of that which stands for its absence.
+const STORAGE: &str = "key.storage";
+
 impl<'a> Cx<'a> {
+    /// Whether a profile grants operations and does not say of every request where the key may be.
+    pub(crate) fn leaves_storage_open(&self, own: &Effective) -> bool {
+        own.operations.as_ref().is_some_and(|operations| !operations.is_empty())
+            && !own.lines.iter().any(|id| self.known(*id).states_storage)
+    }
+
+    /// The requirement of such a profile, which nothing satisfies. It is no line of it: nobody inherits it, and no
+    /// exception can waive it.
+    pub(crate) fn storage_left_open(&mut self, module: usize, name: ast::Span) -> RequirementId {
+        let never = self.push_expr(Expr::Always(false));
+        let requirement = Requirement {
+            id: STORAGE.to_owned(),
+            strength: Strength::Must,
+            from: None,
+            before: None,
+            when: Vec::new(),
+            body: Body::Expr(never),
+            text: "a profile that refines this one says where its key may be".to_owned(),
+            doc: None,
+            cites: None,
+            origin: self.origin(module, name),
+            mandate: None,
+        };
+        self.push_requirement(requirement, Known { size: 1, states_storage: false })
+    }
+
+    /// Refuses an exception that names the missing line: it would waive the silence with it.
+    pub(crate) fn check_storage_stays(
+        &mut self,
+        module: usize,
+        span: ast::Span,
+        own: &Effective,
+        waives: &[String],
+    ) {
+        if !self.leaves_storage_open(own) || !waives.iter().any(|id| id == STORAGE) {
+            return;
+        }
+        let message = "nobody can waive that a profile says where its key may be";
+        self.error(module, "E0402", span, message, |diagnostic| {
+            diagnostic
+                .with_note("its lines on `key.storage` do not say it of every request")
+                .with_help("`key.storage in [...]` in the profile, outside of `when`, dates and `prefer`")
+        });
+    }
+
     /// Checks a profile after everything that it inherits is known.
     pub(crate) fn check_issuable(&mut self, module: usize, node: &ast::Profile<'a>, own: &Effective) {
         if own.has_error {
@@ -17,7 +65,7 @@ impl<'a> Cx<'a> {
             return;
         }
         let name = node.name.text;
-        if !own.lines.iter().any(|id| self.known(*id).states_storage) {
+        if self.leaves_storage_open(own) {
             let message = format!("profile `{name}` does not say where its key may be");
             self.error(module, "E0302", node.name.span, message, |diagnostic| {
                 diagnostic

@@ -380,6 +380,9 @@ impl<'a> Cx<'a> {
         let has_operations = own.operations.as_ref().is_some_and(|operations| !operations.is_empty());
         let uses = self.bind(mandates, &own.adopted, &known, (&name, has_operations), &mut of_mandates);
         let mut requirements = own.lines.clone();
+        if self.leaves_storage_open(own) {
+            requirements.push(self.storage_left_open(module, node.name.span));
+        }
         requirements.extend(of_mandates.requirements);
         let size = requirements.iter().fold(0usize, |sum, id| sum.saturating_add(self.known(*id).size));
         if size > limits::PROFILE_REQUIREMENTS_MAX {

@@ -212,8 +212,11 @@ profile tls { adopt m operations [issue] }
 profile free { operations [issue] }
 "#;
     let (program, _) = program(block);
-    assert_eq!(ids(&program, profile(&program, "example.child")), ["key.origin", "key.export"]);
-    assert_eq!(ids(&program, profile(&program, "base.free")), ["key.export"]);
+    assert_eq!(
+        ids(&program, profile(&program, "example.child")),
+        ["key.storage", "key.origin", "key.export"]
+    );
+    assert_eq!(ids(&program, profile(&program, "base.free")), ["key.storage", "key.export"]);
 }
 
 #[test]
@@ -234,4 +237,35 @@ profile p { approve 2 of officers }
     assert_eq!(program.groups[0].name, "example.officers");
     assert_eq!(program.groups[0].members.len(), 2);
     assert_eq!(ids(&program, profile(&program, "base.p")), ["approve.officers"]);
+}
+
+#[test]
+fn a_grant_that_leaves_the_place_of_the_key_open_permits_nothing() {
+    let block = r#"
+profile silent { operations [issue] key.export == never contents { validity <= 90d } }
+profile quiet refines silent { }
+profile sometimes refines silent { when request.operation == issue { key.storage in [tpm] } }
+profile stated refines silent { key.storage in [tpm] }
+profile below refines stated { }
+profile base { key.export == never }
+"#;
+    let (program, _) = program(block);
+    let of = |name: &str| ids(&program, profile(&program, name));
+    assert_eq!(of("example.silent"), ["key.export", "key.storage"]);
+    assert_eq!(of("example.quiet"), ["key.export", "key.storage"]);
+    assert_eq!(of("example.sometimes"), ["key.export", "key.storage when", "key.storage"]);
+    assert_eq!(of("example.stated"), ["key.export", "key.storage"]);
+    assert_eq!(of("example.below"), ["key.export", "key.storage"]);
+    assert_eq!(of("example.base"), ["key.export"]);
+    let last = |name: &str| {
+        let line = profile(&program, name).requirements.last().copied().unwrap();
+        let line = program.requirement(line).unwrap();
+        let Body::Expr(body) = line.body else { panic!("{:?}", line.body) };
+        (line.text.as_str(), matches!(program.expr(body), Some(Expr::Always(false))))
+    };
+    let open = ("a profile that refines this one says where its key may be", true);
+    assert_eq!(last("example.silent"), open);
+    assert_eq!(last("example.sometimes"), open);
+    assert_eq!(last("example.below"), ("key.storage in [tpm]", false));
+    assert!(profile(&program, "example.silent").cost > profile(&program, "example.base").cost);
 }

@@ -34,7 +34,7 @@ impl Input<'_> {
     /// Those of [`Facts::attest`].
     pub fn conclude<S: Statement>(&self, statement: &Verified<S>) -> Result<Appraised, NotVerified> {
         let mut facts = self.request_facts()?;
-        let binding = facts.attest(self.evidence, statement, self.request, self.nonce)?;
+        let binding = facts.attest(self.evidence, statement, self.nonce)?;
         Ok(Appraised { facts, binding })
     }
 

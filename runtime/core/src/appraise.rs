@@ -35,17 +35,35 @@ pub struct Known<'a> {
     pub now: i64,
 }
 
-/// Facts of one request, and what became of each item of evidence.
+/// Facts of one request, and what became of each item of evidence. [`facts`] alone makes it.
 #[derive(Debug)]
 pub struct Appraised {
+    facts: Facts,
+    items: Vec<Item>,
+    csr: Sha256Digest,
+    anchors: Option<Sha256Digest>,
+}
+
+impl Appraised {
     /// The facts. Those about the key and its module come from one item of evidence at most.
-    pub facts: Facts,
-    /// Every item with its answer.
-    pub items: Vec<Item>,
+    pub fn facts(&self) -> &Facts {
+        &self.facts
+    }
+
+    /// Every item with its answer, in the order of preference.
+    pub fn items(&self) -> &[Item] {
+        &self.items
+    }
+
     /// SHA-256 of the request in DER.
-    pub csr: Sha256Digest,
+    pub fn csr(&self) -> Sha256Digest {
+        self.csr
+    }
+
     /// Digest of the anchor set; nothing for an empty one.
-    pub anchors: Option<Sha256Digest>,
+    pub fn anchors(&self) -> Option<Sha256Digest> {
+        self.anchors
+    }
 }
 
 /// An item of evidence and its answer.
@@ -108,7 +126,7 @@ fn input<'a>(known: &Known<'a>, evidence: &'a Evidence) -> Input<'a> {
         anchors: known.anchors,
         now: known.now,
         nonce: known.nonce,
-        activation: None,
+        activation: known.activation,
     }
 }
 

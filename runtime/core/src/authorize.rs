@@ -198,11 +198,11 @@ pub fn authorize(
     let program = loaded.program();
     let profile = check_policy(loaded, ask)?;
     let signer_profile = check_authority(program, profile, ask)?;
-    check_draft(profile, &appraised.facts, &draft, now)?;
+    check_draft(profile, appraised.facts(), &draft, now)?;
     check_signer_key(&draft, issuer, &signer, now)?;
     judge_signer(program, signer_profile, issuer, &signer, now)?;
 
-    let mut table = appraise::table(program, &appraised.facts);
+    let mut table = appraise::table(program, appraised.facts());
     certificate_facts(draft.tbs(), &mut table).map_err(Refusal::DraftUnread)?;
     issuer.describe(&mut table).map_err(Refusal::DraftUnread)?;
     let decision = pkic_eval::evaluate(program, &table, ask, now);
@@ -212,9 +212,9 @@ pub fn authorize(
         profile: &profile.name,
         operation: ask.operation,
         table: &table,
-        anchors: appraised.anchors,
-        csr: appraised.csr,
-        items: &appraised.items,
+        anchors: appraised.anchors(),
+        csr: appraised.csr(),
+        items: appraised.items(),
         draft: Ok(&draft),
         now,
     };
@@ -224,7 +224,7 @@ pub fn authorize(
         return Err(Box::new(Refusal::Policy { failing, report: Box::new(report) }));
     }
     let ends = [
-        appraised.facts.not_after(),
+        appraised.facts().not_after(),
         signer.facts.not_after(),
         signer.at.checked_add(SIGNER_AGE_S_MAX),
         loaded.seal().map(|seal| seal.manifest.stale_after),
@@ -282,7 +282,7 @@ fn check_draft(profile: &Profile, facts: &Facts, draft: &Draft, now: i64) -> Res
     }
     let unread = |_| Refusal::DraftUnread(Unfit::new("tbsCertificate", "it does not decode"));
     let key = Tbs::from_der(draft.tbs()).map_err(unread)?.spki_digest();
-    if !is_about(facts, key) {
+    if facts.request_key() != Some(key) || !is_bound(facts, key) {
         return Err(Refusal::DraftKey { draft: key });
     }
     match facts.provenance().map(Provenance::now) {
@@ -291,22 +291,14 @@ fn check_draft(profile: &Profile, facts: &Facts, draft: &Draft, now: i64) -> Res
     }
 }
 
-/// Whether the request that the facts come from is for this key. The claim of the request itself counts, not one that
-/// somebody put in its place.
-fn is_about(facts: &Facts, key: Sha256Digest) -> bool {
-    let stated = FactId::from_path("request.public-key").and_then(|id| facts.table().fact(&Path::from(id)));
-    stated.is_some_and(|fact| {
-        fact.grade == Grade::Claimed
-            && fact.basis == BasisSet::REQUEST
-            && fact.value == Value::Bytes(key.0.to_vec())
-    })
-}
-
-/// Whether evidence in these facts, if any, is bound to this key.
+/// Whether these facts are not about another key: a request for this key is what they were made of, if of any, and is
+/// what their evidence is bound to, if there is any.
 fn is_bound(facts: &Facts, key: Sha256Digest) -> bool {
-    let bound = FactId::from_path("evidence.bound").and_then(|id| facts.table().fact(&Path::from(id)));
-    facts.provenance().is_none()
-        || (bound.is_some_and(|fact| fact.value == Value::Bool(true)) && is_about(facts, key))
+    let is_of_key = facts.request_key() == Some(key);
+    match facts.provenance() {
+        Some(_) => is_of_key && facts.is_bound(),
+        None => is_of_key || facts.request_key().is_none(),
+    }
 }
 
 fn check_signer_key(draft: &Draft, issuer: &Issuer, signer: &SignerFacts, now: i64) -> Result<(), Refusal> {

@@ -96,7 +96,7 @@ pub fn decide(request: &Request<'_>) -> Result<Decided, InputError> {
     let authority = request.authority.map(|name| find_authority(program, name)).transpose()?;
     let appraised = appraise::facts(program, &known(request))?;
     let draft = draft(request, profile, &appraised);
-    let mut table = appraise::table(program, &appraised.facts);
+    let mut table = appraise::table(program, appraised.facts());
     let draft = draft.and_then(|draft| match certificate_facts(draft.tbs(), &mut table) {
         Ok(()) => Ok(draft),
         Err(unfit) => Err(format!("the draft does not read back: {unfit}")),
@@ -118,9 +118,9 @@ pub fn decide(request: &Request<'_>) -> Result<Decided, InputError> {
         profile: &profile.name,
         operation: ask.operation,
         table: &table,
-        anchors: appraised.anchors,
-        csr: appraised.csr,
-        items: &appraised.items,
+        anchors: appraised.anchors(),
+        csr: appraised.csr(),
+        items: appraised.items(),
         draft: draft.as_ref().map_err(String::as_str),
         now: request.now,
     };
@@ -162,7 +162,7 @@ fn draft(request: &Request<'_>, profile: &Profile, appraised: &Appraised) -> Res
         wishes: &Wishes::of_request(request.csr),
         spki: request.csr.spki(),
         issuer: request.issuer,
-        serial: Serial::derived(request.loaded.digest(), appraised.csr, request.now),
+        serial: Serial::derived(request.loaded.digest(), appraised.csr(), request.now),
         now: request.now,
     };
     Draft::new(&input).map_err(|error| error.to_string())

@@ -9,21 +9,23 @@
 )]
 mod common;
 
-use common::{DAY, Device, NOW, anchored, authority, csr, key, program, word};
+use common::{DAY, Device, NOW, anchored, authority, csr, is_in, key, program, word};
 use pkic_eval::Ask;
 use pkic_facts::crypto::Sha256Digest;
 use pkic_facts::envelope::SigningKey;
 use pkic_facts::facts::Facts;
 use pkic_facts::request::CertificationRequest;
-use pkic_ir::Program;
-use pkic_runtime::appraise::Appraised;
+use pkic_facts::verified::Evidence;
+use pkic_ir::{Constant, Program};
+use pkic_runtime::appraise::{self, Appraised, Known};
 use pkic_runtime::authorize::{Refusal, SignerFacts, authorize};
 use pkic_runtime::bundle::{self, BundleError, Edition, Loaded, Trust, Unsigned};
 use pkic_runtime::draft::{Draft, DraftInput, Serial};
+use pkic_runtime::input::{Given, Speaker};
 use pkic_runtime::issuer::Issuer;
 use pkic_runtime::permit::{Expired, Permit};
 use pkic_runtime::wishes::Wishes;
-use pkic_vocab::{Purpose, Value, Words};
+use pkic_vocab::{Purpose, Words};
 use rcgen::KeyPair;
 
 fn signing_key() -> SigningKey {
@@ -46,12 +48,18 @@ fn signed(program: &Program) -> Loaded {
     bundle::open(&bytes, &trust(&[key.spki_digest()], Unsigned::Refuse)).unwrap()
 }
 
+fn request(key: &KeyPair) -> CertificationRequest {
+    CertificationRequest::from_bytes(&csr(key, &["a.example"])).unwrap()
+}
+
 /// Everything that an issuance needs, good as it stands.
 struct Case {
     device: Device,
     loaded: Loaded,
-    csr: Vec<u8>,
-    storage: &'static str,
+    key: KeyPair,
+    /// The key that the evidence is about, where that is another.
+    attested: Option<KeyPair>,
+    appraised: i64,
     issuer: Issuer,
     store: Sha256Digest,
     store_asked: i64,
@@ -66,8 +74,9 @@ impl Case {
         let loaded = signed(&anchored(program(), device.spki_sha256(), Purpose::Production));
         let issuer = Issuer::from_certificate(&authority(&key())).unwrap();
         Case {
-            csr: csr(&key(), &["a.example"]),
-            storage: "tpm.discrete",
+            key: key(),
+            attested: None,
+            appraised: NOW,
             store: issuer.spki(),
             store_asked: NOW - 60,
             serial: Serial::random(&[9; 20]),
@@ -79,12 +88,32 @@ impl Case {
         }
     }
 
+    fn request(&self) -> CertificationRequest {
+        request(&self.key)
+    }
+
     fn appraised(&self) -> Appraised {
-        self.device.attest(self.storage, &self.csr)
+        let evidence = self.device.evidence(self.attested.as_ref().unwrap_or(&self.key));
+        self.appraise(&self.request(), &[evidence], &Given::default())
+    }
+
+    fn appraise(&self, request: &CertificationRequest, evidence: &[Evidence], claims: &Given) -> Appraised {
+        let known = Known {
+            request,
+            operation: word(Words::Operation, "issue"),
+            evidence,
+            anchors: &self.device.anchors,
+            claims,
+            requester: &Given::default(),
+            nonce: None,
+            activation: None,
+            now: self.appraised,
+        };
+        appraise::facts(self.loaded.program(), &known).unwrap()
     }
 
     fn draft(&self) -> Draft {
-        let request = CertificationRequest::from_bytes(&self.csr).unwrap();
+        let request = self.request();
         let index = usize::try_from(self.loaded.profile("tls").unwrap()).unwrap();
         let input = DraftInput {
             profile: &self.loaded.program().profiles[index],
@@ -176,19 +205,25 @@ fn each_missing_piece_refuses_by_its_name() {
 
 #[test]
 fn the_policy_refuses_by_what_the_evidence_says() {
-    let failing = |case: Case| match case.authorize().unwrap_err() {
+    let failing = |case: &Case| match case.authorize().unwrap_err() {
         Refusal::Policy { failing, report } => {
             assert_eq!(report.decision, "refuse");
             failing
         }
         other => panic!("{other}"),
     };
-    assert_eq!(failing(Case { storage: "tpm.firmware", ..Case::new() }), ["key.storage"]);
+    let case = Case::new();
+    let mut discrete = anchored(program(), case.device.spki_sha256(), Purpose::Production);
+    let named = vec![word(Words::Storage, "tpm.discrete")];
+    discrete.exprs[0] = is_in("key.storage", Constant::Words { words: Words::Storage, named });
+    assert_eq!(failing(&Case { loaded: signed(&discrete), ..case }), ["key.storage"], "a token is no TPM");
     let another_device = Case { device: Device::new("production"), ..Case::new() };
-    assert_eq!(failing(another_device), ["key.storage"], "the policy does not name this anchor");
+    assert_eq!(failing(&another_device), ["key.storage"], "the policy does not name this anchor");
     let case = Case::new();
     let simulated = signed(&anchored(program(), case.device.spki_sha256(), Purpose::Simulator));
-    assert_eq!(failing(Case { loaded: simulated, ..case }), ["key.storage"], "the policy's purpose counts");
+    assert_eq!(failing(&Case { loaded: simulated, ..case }), ["key.storage"], "the policy's purpose counts");
+    let about_another_key = Case { attested: Some(key()), ..Case::new() };
+    assert_eq!(failing(&about_another_key), ["key.storage"]);
 }
 
 #[test]
@@ -205,43 +240,41 @@ fn evidence_about_another_key_says_nothing_of_the_signer() {
     let ca = key();
     let issuer = Issuer::from_certificate(&authority(&ca)).unwrap();
     let case = Case { store: issuer.spki(), issuer, ..Case::new() };
-    let authorize_with = |request: &KeyPair| {
-        let facts = case.device.attest("hsm", &csr(request, &["ca.example"])).facts;
+    let authorize_with = |facts: Facts| {
         let signer = SignerFacts::new(case.store, facts, NOW);
         authorize(&case.loaded, case.appraised(), case.draft(), &case.issuer, signer, &case.ask(), NOW)
     };
-    assert!(authorize_with(&ca).is_ok());
-    assert_eq!(*authorize_with(&key()).unwrap_err(), Refusal::SignerUnbound { store: case.store });
+    let unbound = |facts: Facts| *authorize_with(facts).unwrap_err();
+    let refusal = Refusal::SignerUnbound { store: case.store };
+    assert!(authorize_with(case.device.facts(&ca, Some(&request(&ca)))).is_ok());
+    let other = key();
+    assert_eq!(unbound(case.device.facts(&other, Some(&request(&other)))), refusal);
+    assert_eq!(unbound(case.device.facts(&ca, None)), refusal, "evidence without a request");
+    assert_eq!(unbound(Facts::of_request(&request(&other)).unwrap()), refusal, "a request for another key");
 }
 
 #[test]
-fn facts_about_another_key_authorize_nothing() {
-    let case = Case::new();
-    let other = case.device.attest("tpm.discrete", &csr(&key(), &["a.example"]));
-    assert!(matches!(case.authorize_with(other).unwrap_err(), Refusal::DraftKey { .. }));
-
-    let request = CertificationRequest::from_bytes(&case.csr).unwrap();
-    let mut renamed = case.device.attest("tpm.discrete", &csr(&key(), &["a.example"]));
-    let digest = Sha256Digest::of(request.spki()).0.to_vec();
-    renamed.facts.observe("request.public-key", Value::Bytes(digest)).unwrap();
-    assert!(matches!(case.authorize_with(renamed).unwrap_err(), Refusal::DraftKey { .. }));
+fn facts_about_another_key_or_moment_authorize_nothing() {
+    let (case, other) = (Case::new(), key());
+    let of_other = case.appraise(&request(&other), &[case.device.evidence(&other)], &Given::default());
+    assert_eq!(of_other.items()[0].verdict.name(), "verified");
+    assert!(matches!(case.authorize_with(of_other).unwrap_err(), Refusal::DraftKey { .. }));
+    let earlier = Case { appraised: NOW - 1, ..case };
+    assert_eq!(earlier.authorize().unwrap_err(), Refusal::FactsTime { now: NOW, found: NOW - 1 });
 }
 
 #[test]
 fn claims_never_stand_in_for_evidence() {
     let case = Case::new();
-    let request = CertificationRequest::from_bytes(&case.csr).unwrap();
-    let storage = || Value::Word(word(Words::Storage, "tpm.discrete"));
-    let mut facts = Facts::of_request(&request).unwrap();
-    facts.claim("key.storage", storage()).unwrap();
-    let appraised =
-        |facts| Appraised { facts, items: Vec::new(), csr: Sha256Digest::of(request.der()), anchors: None };
+    let json = br#"{"key.storage": "tpm.discrete"}"#;
+    let claims = Given::from_json("claims.json", json, Speaker::Requester).unwrap();
+    let appraised = case.appraise(&case.request(), &[], &claims);
+    let path = common::path("key.storage");
+    assert_eq!(appraised.facts().table().fact(&path).unwrap().grade, pkic_vocab::Grade::Claimed);
     assert!(
-        matches!(case.authorize_with(appraised(facts)).unwrap_err(), Refusal::Policy { failing, .. } if failing == ["key.storage"])
+        matches!(case.authorize_with(appraised).unwrap_err(), Refusal::Policy { failing, .. } if failing == ["key.storage"])
     );
-    let mut facts = Facts::of_request(&request).unwrap();
-    facts.observe("key.storage", storage()).unwrap();
-    assert!(case.authorize_with(appraised(facts)).is_err(), "observed is not attested");
+    assert!(Given::from_json("ca.json", json, Speaker::Authority).is_err(), "nor does the CA's word");
 }
 
 #[test]

@@ -143,8 +143,7 @@ fn unknown_names_are_answered_with_near_ones() {
 #[test]
 fn the_programs_anchors_decide_what_an_anchor_is_for() {
     let purpose = |program: &Program, device: &Device| {
-        let facts = device.attest("se", &csr(&key(), &["a.example"])).facts;
-        pkic_runtime::appraise::purpose_of(program, &facts)
+        pkic_runtime::appraise::purpose_of(program, &device.facts(&key(), None))
     };
     let device = Device::new("production");
     assert_eq!(
@@ -156,7 +155,7 @@ fn the_programs_anchors_decide_what_an_anchor_is_for() {
     assert_eq!(purpose(&test, &device), Purpose::Test);
     assert_eq!(purpose(&test, &Device::new("production")), Purpose::Unspecified, "not named by the policy");
     let mut other_format = anchored(program(), device.spki_sha256(), Purpose::Production);
-    other_format.anchors[0].anchors[0].formats = vec![word(Words::Format, "yubikey-piv")];
+    other_format.anchors[0].anchors[0].formats = vec![word(Words::Format, "tpm2-certify")];
     assert_eq!(purpose(&other_format, &device), Purpose::Unspecified, "named for another format");
 }
 

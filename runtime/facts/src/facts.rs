@@ -2,13 +2,14 @@
 //!
 //! A fact's grade and basis follow from the door that it came in by, never from a parameter: [`Facts::claim`] makes
 //! claims, [`Facts::observe`] what the embedding CA vouches for, [`Facts::attest`] what a [`Verified`] statement says.
-//! There is no door from a table, and none that raises a grade.
+//! There is no door from a table, and none that raises a grade. Facts remember the request that they were made of:
+//! evidence is compared with that one, and with no other that a caller might hold.
 use crate::crypto::{Hash, PublicKey, Sha256Digest};
 use crate::reject::{Operand, Reject};
-use crate::request::CertificationRequest;
+use crate::request::{CertificationRequest, Challenges};
 use crate::verified::{Evidence, Provenance, Verified};
 use pkic_vocab::words::Words;
-use pkic_vocab::{BasisSet, Fact, FactId, FactTable, Grade, Path, Source, Value};
+use pkic_vocab::{BasisSet, Fact, FactId, FactTable, Grade, Path, Source, Subject, Value};
 
 /// What a statement of some evidence format says, once verified.
 ///
@@ -84,12 +85,33 @@ pub enum Binding {
     NoRequest,
 }
 
+/// What facts remember of the request that they were made of.
+#[derive(Debug)]
+struct Origin {
+    spki: Vec<u8>,
+    possession_proven: bool,
+    challenges: Challenges,
+}
+
+impl Origin {
+    fn key(&self) -> Sha256Digest {
+        Sha256Digest::of(&self.spki)
+    }
+}
+
 /// What is known about one request, from claims to attested facts.
 #[derive(Debug)]
 pub struct Facts {
     table: FactTable,
-    provenance: Option<Provenance>,
-    not_after: Option<i64>,
+    origin: Option<Origin>,
+    attested: Option<Attested>,
+}
+
+/// What the attested facts rest on.
+#[derive(Debug)]
+struct Attested {
+    provenance: Provenance,
+    binding: Binding,
 }
 
 impl Default for Facts {
@@ -99,9 +121,9 @@ impl Default for Facts {
 }
 
 impl Facts {
-    /// Nothing is known.
+    /// Nothing is known, and there is no request: what evidence attests here is bound to no key.
     pub fn new() -> Facts {
-        Facts { table: FactTable::new(), provenance: None, not_after: None }
+        Facts { table: FactTable::new(), origin: None, attested: None }
     }
 
     /// What a certification request says of itself: claims, and whether its signature proves possession.
@@ -109,7 +131,12 @@ impl Facts {
     /// # Errors
     /// [`Reject::ValueUnfit`] where a value is over a limit of its type.
     pub fn of_request(request: &CertificationRequest) -> Result<Facts, Reject> {
-        let mut facts = Facts::new();
+        let origin = Origin {
+            spki: request.spki().to_vec(),
+            possession_proven: request.is_possession_proven(),
+            challenges: request.challenges(),
+        };
+        let mut facts = Facts { origin: Some(origin), ..Facts::new() };
         request.describe(|path, value, grade| {
             put(&mut facts.table, path, Fact::new(value, grade, BasisSet::REQUEST))
         })?;
@@ -123,34 +150,47 @@ impl Facts {
 
     /// What the attested facts rest on.
     pub fn provenance(&self) -> Option<&Provenance> {
-        self.provenance.as_ref()
+        self.attested.as_ref().map(|attested| &attested.provenance)
+    }
+
+    /// SHA-256 of the subjectPublicKeyInfo of the request that these facts were made of.
+    pub fn request_key(&self) -> Option<Sha256Digest> {
+        self.origin.as_ref().map(Origin::key)
+    }
+
+    /// Whether there are attested facts, and they are about the key of the request, whose possession is proven.
+    pub fn is_bound(&self) -> bool {
+        self.attested.as_ref().is_some_and(|attested| attested.binding == Binding::RequestKey)
     }
 
     /// When the earliest of what the facts rest on ends, where anything does.
     pub fn not_after(&self) -> Option<i64> {
-        self.not_after
+        self.provenance().and_then(Provenance::not_after)
     }
 
     /// Adds what the requester says.
     ///
     /// # Errors
+    /// [`Reject::FactReserved`] where only a request, a certificate, a policy or evidence says such facts;
     /// [`Reject::ValueUnfit`] where the value does not fit the path.
     pub fn claim(&mut self, path: &'static str, value: Value) -> Result<(), Reject> {
+        check_free(path)?;
         put(&mut self.table, path, Fact::new(value, Grade::Claimed, BasisSet::REQUEST))
     }
 
     /// Adds what our own back end or the embedding CA vouches for.
     ///
     /// # Errors
-    /// [`Reject::ValueUnfit`] where the value does not fit the path.
+    /// Those of [`Facts::claim`].
     pub fn observe(&mut self, path: &'static str, value: Value) -> Result<(), Reject> {
+        check_free(path)?;
         put(&mut self.table, path, Fact::new(value, Grade::Observed, BasisSet::API))
     }
 
     /// Adds what a verified statement says, with its binding to the request and its freshness.
     ///
-    /// All attested facts come from one item of evidence (design D1). Where there is a request, the attested key must
-    /// be its key and possession must be proven; where there is none, `evidence.bound` is false.
+    /// All attested facts come from one item of evidence (design D1). Where the facts are of a request, the attested
+    /// key must be its key and possession must be proven; where they are of none, `evidence.bound` is false.
     ///
     /// # Errors
     /// [`Reject::PossessionUnproven`], [`Reject::KeyMismatch`], [`Reject::NonceMismatch`],
@@ -159,18 +199,18 @@ impl Facts {
         &mut self,
         evidence: &Evidence,
         statement: &Verified<S>,
-        request: Option<&CertificationRequest>,
         nonce: Option<&[u8]>,
     ) -> Result<Binding, Reject> {
         let provenance = statement.provenance();
-        let item = self.provenance.as_ref().map_or(evidence.digest(), Provenance::evidence);
+        let item = self.provenance().map_or(evidence.digest(), Provenance::evidence);
         for found in [evidence.digest(), provenance.evidence()] {
             if found != item {
                 return Err(Reject::OtherEvidence { expected: item, found });
             }
         }
-        let binding = bind(statement.value().attested_key(), request)?;
-        let freshness = freshness(statement.value().freshness(), request, nonce)?;
+        let origin = self.origin.as_ref();
+        let binding = bind(statement.value().attested_key(), origin)?;
+        let freshness = freshness(statement.value().freshness(), origin, nonce)?;
         let mut said = Emission::default();
         statement.value().emit(&mut said);
         said.statement("module.weak-hash", Value::Bool(provenance.is_weak_hash()));
@@ -188,20 +228,23 @@ impl Facts {
             put(&mut table, path, fact)?;
         }
         self.table = table;
-        self.not_after = [self.not_after, provenance.not_after()].into_iter().flatten().min();
-        self.provenance = Some(provenance.clone());
+        let provenance = match self.provenance() {
+            Some(held) => held.merged(provenance),
+            None => provenance.clone(),
+        };
+        self.attested = Some(Attested { provenance, binding });
         Ok(binding)
     }
 }
 
 /// Compares the attested key with the request's, by kind and octets.
-fn bind(attested: &[u8], request: Option<&CertificationRequest>) -> Result<Binding, Reject> {
-    let Some(request) = request else { return Ok(Binding::NoRequest) };
-    let request_key = Sha256Digest::of(request.spki());
-    if !request.is_possession_proven() {
+fn bind(attested: &[u8], origin: Option<&Origin>) -> Result<Binding, Reject> {
+    let Some(origin) = origin else { return Ok(Binding::NoRequest) };
+    let request_key = origin.key();
+    if !origin.possession_proven {
         return Err(Reject::PossessionUnproven { request_key });
     }
-    if PublicKey::from_spki(attested)? != PublicKey::from_spki(request.spki())? {
+    if PublicKey::from_spki(attested)? != PublicKey::from_spki(&origin.spki)? {
         return Err(Reject::KeyMismatch { request_key, attested_key: Sha256Digest::of(attested) });
     }
     Ok(Binding::RequestKey)
@@ -210,7 +253,7 @@ fn bind(attested: &[u8], request: Option<&CertificationRequest>) -> Result<Bindi
 /// The word for how the statement is tied to this request in time.
 fn freshness(
     carried: Carried<'_>,
-    request: Option<&CertificationRequest>,
+    origin: Option<&Origin>,
     nonce: Option<&[u8]>,
 ) -> Result<&'static str, Reject> {
     let compare = |found: &[u8], expected: &[u8]| {
@@ -218,7 +261,7 @@ fn freshness(
         let mismatch = Reject::NonceMismatch { expected: expected_shown, found: found_shown };
         if found == expected && !expected.is_empty() { Ok("nonce") } else { Err(mismatch) }
     };
-    let is_in_request = |nonce: &[u8]| request.is_some_and(|request| request.carries_nonce(nonce));
+    let is_in_request = |nonce: &[u8]| origin.is_some_and(|origin| origin.challenges.contain(nonce));
     match (carried, nonce) {
         (Carried::Nonce(found), Some(expected)) => compare(found, expected),
         (Carried::Digest(hash, found), Some(expected)) => compare(found, &hash.digest(expected)),
@@ -226,6 +269,17 @@ fn freshness(
         (Carried::Time | Carried::Nothing, Some(expected)) if is_in_request(expected) => Ok("request-nonce"),
         (Carried::Time, _) => Ok("time"),
         (Carried::Nonce(_) | Carried::Digest(..), None) | (Carried::Nothing, _) => Ok("none"),
+    }
+}
+
+/// Refuses facts that come from a request, a certificate, a policy or evidence and from nobody else.
+fn check_free(path: &'static str) -> Result<(), Reject> {
+    let id = FactId::from_path(path).ok_or(Reject::ValueUnfit { path })?;
+    let of_request = ["request.proof-of-possession", "request.public-key"].contains(&path);
+    match id.def().subject {
+        Subject::Evidence | Subject::Certificate | Subject::Policy => Err(Reject::FactReserved { path }),
+        _ if of_request => Err(Reject::FactReserved { path }),
+        Subject::Key | Subject::Module | Subject::Platform | Subject::Requester | Subject::Record => Ok(()),
     }
 }
 

@@ -310,6 +310,11 @@ pub enum Reject {
         /// What it is.
         found: Operand,
     },
+    /// A caller says a fact that only a request, a certificate, a policy or evidence says.
+    FactReserved {
+        /// The fact's path.
+        path: &'static str,
+    },
     /// The value does not fit the type of its fact.
     ValueUnfit {
         /// The fact's path.
@@ -361,6 +366,7 @@ impl Reject {
             Reject::SequenceRollback { .. } => ("sequence-rollback", Stage::Freshness),
             Reject::Stale { .. } => ("stale", Stage::Freshness),
             Reject::PropertyRefused { .. } => ("property-refused", Stage::Profile),
+            Reject::FactReserved { .. } => ("fact-reserved", Stage::Profile),
             Reject::ValueUnfit { .. } => ("value-unfit", Stage::Profile),
         }
     }
@@ -452,6 +458,7 @@ impl fmt::Display for Reject {
             Reject::PropertyRefused { field, expected, found } => {
                 write!(f, "{field} is {found}, this format accepts {expected}")
             }
+            Reject::FactReserved { path } => write!(f, "the fact `{path}` is not a caller's to say"),
             Reject::ValueUnfit { path } => write!(f, "the value does not fit the fact `{path}`"),
         }
     }

@@ -35,6 +35,18 @@ pub struct CertificationRequest {
     possession_proven: bool,
 }
 
+/// What a request carries against replay.
+#[derive(Debug)]
+pub(crate) struct Challenges(Vec<Vec<u8>>);
+
+impl Challenges {
+    /// Whether this nonce is among them, as bytes or in hexadecimal digits.
+    pub(crate) fn contain(&self, nonce: &[u8]) -> bool {
+        let hex: String = nonce.iter().map(|byte| format!("{byte:02x}")).collect();
+        !nonce.is_empty() && self.0.iter().any(|text| *text == nonce || *text == hex.as_bytes())
+    }
+}
+
 impl CertificationRequest {
     /// Reads a request in PEM or DER and checks its signature under its own key.
     ///
@@ -120,13 +132,15 @@ impl CertificationRequest {
 
     /// Whether the signed request carries this nonce as its challengePassword, as bytes or in hexadecimal digits.
     pub fn carries_nonce(&self, nonce: &[u8]) -> bool {
-        let hex: String = nonce.iter().map(|byte| format!("{byte:02x}")).collect();
-        let values = self.attribute(CHALLENGE_PASSWORD).map_or(&[][..], |attribute| &attribute.values);
-        self.possession_proven
-            && !nonce.is_empty()
-            && values.iter().filter_map(|value| der::read("challengePassword", value).ok()).any(
-                |(text, rest)| rest.is_empty() && (text.content == nonce || text.content == hex.as_bytes()),
-            )
+        self.challenges().contain(nonce)
+    }
+
+    /// The challengePasswords of a request whose signature holds.
+    pub(crate) fn challenges(&self) -> Challenges {
+        let values = self.attribute(CHALLENGE_PASSWORD).filter(|_| self.possession_proven);
+        let values = values.map_or(&[][..], |attribute| &attribute.values);
+        let read = values.iter().filter_map(|value| der::read("challengePassword", value).ok());
+        Challenges(read.filter(|(_, rest)| rest.is_empty()).map(|(text, _)| text.content.to_vec()).collect())
     }
 
     /// Says the facts of the request: path, value, and the grade that reading a request can give.

@@ -3,9 +3,9 @@
 //! A [`Verified`] is made by [`mint`]: decoding, by a `fn` pointer, the very bytes whose signature was just checked
 //! with a [`TrustedKey`]. A `fn` pointer captures nothing, so a decoder sees the signed bytes and no sibling of
 //! theirs. A [`TrustedKey`] comes from a path to an anchor, from an enrolled key, or from a credential activation
-//! ([`activation`]), and from nothing else. [`VerifiedPath::decode_leaf`] decodes the tbsCertificate of a path's leaf. From a [`Verified`], [`Verified::preimage`], [`Verified::project`] and
-//! [`join`] lead to further ones, again by `fn` pointers. There is no other way: every field is private, and neither
-//! `Clone`, `Default`, `From` nor any decoding from stored data is implemented.
+//! ([`activation`]), and from nothing else. [`VerifiedPath::decode_leaf`] decodes the tbsCertificate of a path's leaf.
+//! From a [`Verified`], [`Verified::preimage`], [`Verified::project`] and [`join`] lead to further ones, again by `fn`
+//! pointers. There is no other way: every field is private, and neither `Clone`, `Default`, `From` nor any decoding from stored data is implemented.
 use crate::anchors::{AnchorRef, AnchorSet};
 use crate::certificate::Certificate;
 use crate::crypto::{Hash, Scheme, Sha256Digest, Strength, verify_signature};
@@ -137,7 +137,7 @@ impl Provenance {
     }
 
     /// What rests on both: of the two anchors, the one with the purpose farther from production.
-    fn merged(&self, other: &Provenance) -> Provenance {
+    pub(crate) fn merged(&self, other: &Provenance) -> Provenance {
         let rank = |purpose: Purpose| Purpose::ALL.iter().position(|known| *known == purpose);
         let is_other_worse = rank(other.anchor.purpose) > rank(self.anchor.purpose);
         Provenance {

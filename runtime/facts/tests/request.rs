@@ -72,6 +72,26 @@ fn claims_stay_claims() {
     assert_eq!(facts.claim("no.such.fact", Value::Bool(true)).unwrap_err().code(), "value-unfit");
 }
 
+/// What a request, a certificate, a policy or evidence says is nobody else's to say.
+#[test]
+fn reserved_facts_are_no_callers_to_say() {
+    let request = CertificationRequest::from_bytes(&made()).unwrap();
+    let mut facts = Facts::of_request(&request).unwrap();
+    let before = facts.table().clone();
+    let reserved = ["request.public-key", "request.proof-of-possession", "certificate.validity"];
+    let of_evidence = pkic_vocab::CATALOGUE.iter().map(|def| def.path);
+    let of_evidence: Vec<&str> = of_evidence.filter(|path| path.starts_with("evidence.")).collect();
+    assert!(of_evidence.len() > 3);
+    for path in reserved.into_iter().chain(of_evidence) {
+        assert_eq!(facts.claim(path, Value::Bool(true)).unwrap_err().code(), "fact-reserved", "{path}");
+        assert_eq!(facts.observe(path, Value::Bool(true)).unwrap_err().code(), "fact-reserved", "{path}");
+    }
+    assert_eq!(facts.table(), &before);
+    assert_eq!(facts.request_key(), Some(pkic_facts::crypto::Sha256Digest::of(request.spki())));
+    assert!(!facts.is_bound(), "a request alone binds no evidence");
+    assert_eq!((Facts::new().request_key(), Facts::new().is_bound()), (None, false));
+}
+
 #[test]
 fn every_flip_and_truncation_loses_possession() {
     let bytes = made();

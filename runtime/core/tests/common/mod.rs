@@ -1,15 +1,19 @@
 //! A small policy built by hand, and requests and issuers made for the test.
 #![allow(dead_code)]
+use pkic_evidence::Input;
+use pkic_facts::anchors::{AnchorFile, AnchorSet};
+use pkic_facts::certificate::Certificate;
+use pkic_facts::facts::Facts;
+use pkic_facts::request::CertificationRequest;
+use pkic_facts::verified::Evidence;
 use pkic_ir::{
-    AnchorDef, AnchorSet, Atom, Authority, Body, Constant, Expr, ExprId, Field, Guard, Operand, Origin,
-    Profile, Program, Relation, Requirement, RequirementId, Strength, Test,
+    AnchorDef, AnchorSet as PolicyAnchors, Atom, Authority, Body, Constant, Expr, ExprId, Field, Guard,
+    Operand, Origin, Profile, Program, Relation, Requirement, RequirementId, Strength, Test,
 };
 use pkic_vocab::fields::FieldDef;
 use pkic_vocab::time::Span;
 use pkic_vocab::{FactId, Path, Purpose, Value, Word, Words};
-use rcgen::{
-    CertificateParams, CustomExtension, DnType, IsCa, KeyPair, PublicKeyData, SanType, SerialNumber,
-};
+use rcgen::{CertificateParams, CustomExtension, DnType, IsCa, Issuer, KeyPair, SanType, SerialNumber};
 
 pub const NOW: i64 = 1_800_000_000;
 pub const DAY: i64 = 86_400;
@@ -113,12 +117,16 @@ pub fn profile(name: &str, contents: Vec<Field>) -> Profile {
     }
 }
 
-/// `acme.tls`: storage in [tpm.discrete, se] attested, validity at most 47 days; signed by `acme.ca`, whose key is
+/// `acme.tls`: storage in [tpm.discrete, se, se.token] attested, validity at most 47 days; signed by `acme.ca`, whose key is
 /// judged by `acme.ca-key`: an ECDSA key.
 pub fn program() -> Program {
     let storage = Constant::Words {
         words: Words::Storage,
-        named: vec![word(Words::Storage, "tpm.discrete"), word(Words::Storage, "se")],
+        named: vec![
+            word(Words::Storage, "tpm.discrete"),
+            word(Words::Storage, "se"),
+            word(Words::Storage, "se.token"),
+        ],
     };
     let algorithm =
         Constant::Words { words: Words::Algorithm, named: vec![word(Words::Algorithm, "ecdsa-p256")] };
@@ -171,7 +179,7 @@ pub fn program() -> Program {
 pub fn anchored(mut program: Program, spki_sha256: [u8; 32], purpose: Purpose) -> Program {
     let anchor = AnchorDef { name: "vendor root".into(), spki_sha256, purpose, formats: Vec::new() };
     program.anchors =
-        vec![AnchorSet { name: "acme.vendors".into(), title: "Vendors".into(), anchors: vec![anchor] }];
+        vec![PolicyAnchors { name: "acme.vendors".into(), title: "Vendors".into(), anchors: vec![anchor] }];
     pkic_ir::check(&program).unwrap();
     program
 }
@@ -208,74 +216,62 @@ pub fn authority(key: &KeyPair) -> Vec<u8> {
     params.self_signed(key).unwrap().der().to_vec()
 }
 
-/// A statement of a test device: the storage word, a NUL, and the subjectPublicKeyInfo of the attested key.
-pub struct Saying {
-    storage: String,
-    spki: Vec<u8>,
-}
-
-impl pkic_facts::facts::Statement for Saying {
-    const FORMAT: &'static str = "tpm2-certify";
-
-    fn attested_key(&self) -> &[u8] {
-        &self.spki
-    }
-
-    fn freshness(&self) -> pkic_facts::facts::Carried<'_> {
-        pkic_facts::facts::Carried::Nothing
-    }
-
-    fn emit(&self, to: &mut pkic_facts::facts::Emission) {
-        to.statement_word("key.storage", Words::Storage, &self.storage);
-    }
-}
-
-#[allow(clippy::result_large_err, reason = "the error type is the one that `mint` asks for")]
-fn decode_saying(bytes: &[u8]) -> Result<Saying, pkic_facts::reject::Reject> {
-    let at = bytes.iter().position(|byte| *byte == 0).unwrap();
-    let storage = String::from_utf8(bytes[..at].to_vec()).unwrap();
-    Ok(Saying { storage, spki: bytes[at + 1..].to_vec() })
-}
-
-/// A device that signs statements, enrolled by its key.
+/// A maker of tokens in Yubico's shape: its root, and a token whose f9 key attests the keys of slots.
 pub struct Device {
-    key: KeyPair,
-    pub anchors: pkic_facts::anchors::AnchorSet,
+    root: Vec<u8>,
+    f9: Vec<u8>,
+    f9_issuer: Issuer<'static, KeyPair>,
+    pub anchors: AnchorSet,
 }
 
 impl Device {
+    /// A maker whose root the deployment lists with that purpose.
     pub fn new(purpose: &str) -> Device {
-        let key = key();
-        let spki = pkic_facts::crypto::Sha256Digest::of(&key.subject_public_key_info());
-        let listing = format!("[[key]]\nname = \"device\"\nspki = \"{spki}\"\npurpose = \"{purpose}\"\n");
-        let anchors = pkic_facts::anchors::AnchorSet::load(&[], &listing).unwrap();
-        Device { key, anchors }
+        let (root_key, f9_key) = (key(), key());
+        let root_params = yubico("Root");
+        let root = root_params.self_signed(&root_key).unwrap().der().to_vec();
+        let mut f9_params = yubico("Yubico PIV Attestation");
+        f9_params.custom_extensions = vec![said(3, &[5, 7, 1])];
+        let f9 = f9_params.signed_by(&f9_key, &Issuer::from_params(&root_params, &root_key)).unwrap();
+        let spki = Certificate::from_der(&root).unwrap().tbs().spki_digest();
+        let listing = format!("[[anchor]]\nname = \"maker\"\nspki = \"{spki}\"\npurpose = \"{purpose}\"\n");
+        let anchors = AnchorSet::load(&[AnchorFile { name: "root.der", bytes: &root }], &listing).unwrap();
+        Device { root, f9: f9.der().to_vec(), f9_issuer: Issuer::new(f9_params, f9_key), anchors }
     }
 
+    /// SHA-256 of the root's subjectPublicKeyInfo.
     pub fn spki_sha256(&self) -> [u8; 32] {
-        pkic_facts::crypto::Sha256Digest::of(&self.key.subject_public_key_info()).0
+        Certificate::from_der(&self.root).unwrap().tbs().spki_digest().0
     }
 
-    /// What the device attests of the request's key, appraised as a format of evidence would be.
-    pub fn attest(&self, storage: &str, csr: &[u8]) -> pkic_runtime::appraise::Appraised {
-        use pkic_facts::crypto::{Hash, Scheme, Sha256Digest, Strength};
-        use pkic_facts::verified::{Evidence, SignedBytes, TrustedKey, mint};
-        use rcgen::SigningKey;
-        let request = pkic_facts::request::CertificationRequest::from_bytes(csr).unwrap();
-        let message = [storage.as_bytes(), &[0], request.spki()].concat();
-        let evidence = Evidence::new("device.bin", &[&message]).unwrap();
-        let spki = self.key.subject_public_key_info();
-        let trusted = TrustedKey::enrolled(&self.anchors, &spki, "tpm2-certify", &evidence, NOW).unwrap();
-        let signature = self.key.sign(&message).unwrap();
-        let signed = SignedBytes { message, scheme: Scheme::Ecdsa(Hash::Sha256), signature };
-        let said = mint(&signed, &trusted, Strength::Current, decode_saying).unwrap();
-        let mut facts = pkic_facts::facts::Facts::of_request(&request).unwrap();
-        facts.attest(&evidence, &said, Some(&request), None).unwrap();
-        pkic_runtime::appraise::Appraised {
-            facts,
-            items: Vec::new(),
-            csr: Sha256Digest::of(request.der()),
-            anchors: Some(self.anchors.digest()),
-        }
+    /// What the token attests of a key: that it generated it.
+    pub fn evidence(&self, attested: &KeyPair) -> Evidence {
+        let mut slot = yubico("YubiKey PIV Attestation 9a");
+        slot.is_ca = IsCa::NoCa;
+        slot.custom_extensions = vec![said(3, &[5, 7, 1]), said(8, &[2, 1])];
+        let slot = slot.signed_by(attested, &self.f9_issuer).unwrap();
+        Evidence::new("token.der", &[slot.der(), &self.f9]).unwrap()
     }
+
+    /// Facts of a request, or of none, with what the token attests of a key.
+    pub fn facts(&self, attested: &KeyPair, request: Option<&CertificationRequest>) -> Facts {
+        let evidence = self.evidence(attested);
+        let anchors = &self.anchors;
+        let input = Input { evidence: &evidence, request, anchors, now: NOW, nonce: None, activation: None };
+        let appraisal = pkic_evidence::appraise(&input);
+        assert_eq!(appraisal.verdict, pkic_evidence::Verdict::Verified);
+        appraisal.facts
+    }
+}
+
+fn yubico(common_name: &str) -> CertificateParams {
+    let mut params = CertificateParams::default();
+    params.distinguished_name = rcgen::DistinguishedName::new();
+    params.distinguished_name.push(DnType::CommonName, common_name);
+    params.is_ca = IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
+    params
+}
+
+fn said(arc: u64, value: &[u8]) -> CustomExtension {
+    CustomExtension::from_oid_content(&[1, 3, 6, 1, 4, 1, 41482, 3, arc], value.to_vec())
 }

@@ -1,11 +1,15 @@
-//! Facts cannot be made of a table, nor their table changed.
+//! Facts cannot be made of a table, nor their table changed, nor what was appraised be put together by hand.
+use pkic_facts::crypto::Sha256Digest;
 use pkic_facts::facts::Facts;
 use pkic_runtime::appraise::Appraised;
 use pkic_vocab::FactTable;
 
 fn attempt(appraised: &mut Appraised, table: FactTable) {
-    appraised.facts.table = table.clone();
-    appraised.facts = Facts::from(table);
+    *appraised.facts() = Facts::from(table);
+}
+
+fn assemble(facts: Facts, csr: Sha256Digest) -> Appraised {
+    Appraised { facts, items: Vec::new(), csr, anchors: None }
 }
 
 fn main() {}

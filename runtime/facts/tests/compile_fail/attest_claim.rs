@@ -19,7 +19,7 @@ impl Statement for Claim {
 }
 
 fn raise(facts: &mut Facts, evidence: &Evidence, claim: &Claim) {
-    let _ = facts.attest(evidence, claim, None, None);
+    let _ = facts.attest(evidence, claim, None);
 }
 
 fn main() {}

@@ -3,7 +3,7 @@ use pkic_facts::facts::Facts;
 use pkic_vocab::FactTable;
 
 fn forge(table: FactTable) -> Facts {
-    Facts { table, provenance: None, not_after: None }
+    Facts { table, origin: None, attested: None }
 }
 
 fn main() {}

@@ -2,12 +2,12 @@
 use crate::input::{Given, InputError};
 use pkic_evidence::formats;
 use pkic_evidence::{Appraisal, Input, Verdict, appraise};
-use pkic_facts::anchors::AnchorSet;
+use pkic_facts::anchors::{AnchorRef, AnchorSet};
 use pkic_facts::crypto::Sha256Digest;
 use pkic_facts::facts::{Binding, Facts};
 use pkic_facts::request::CertificationRequest;
-use pkic_facts::verified::Evidence;
 use pkic_facts::verified::activation::Activation;
+use pkic_facts::verified::{Evidence, Provenance};
 use pkic_ir::{AnchorDef, Program};
 use pkic_vocab::words::Words;
 use pkic_vocab::{Fact, FactTable, Grade, Path, Purpose, Value, Word, limits};
@@ -152,28 +152,29 @@ fn add_given(facts: &mut Facts, known: &Known<'_>) -> Result<(), InputError> {
     Ok(())
 }
 
-/// The purpose of the anchor that the evidence of these facts hangs on.
+/// The purpose of the anchor that the evidence of these facts hangs on; of several anchors, the purpose farthest from
+/// production.
 ///
 /// Where the program has anchor sets, its word counts alone (design D11): an anchor that it does not name, or not for
 /// this format, is unspecified, whatever the deployment says. Where it has none, the deployment's word counts.
 pub fn purpose_of(program: &Program, facts: &Facts) -> Purpose {
-    let Some(provenance) = facts.provenance() else { return Purpose::Unspecified };
-    if program.anchors.is_empty() {
-        return provenance.anchor().purpose;
-    }
-    anchor_of(program, facts).map_or(Purpose::Unspecified, |anchor| anchor.purpose)
+    let anchors = facts.provenance().into_iter().flat_map(Provenance::anchors);
+    let purpose = |anchor: &AnchorRef| match program.anchors.is_empty() {
+        true => anchor.purpose,
+        false => anchor_of(program, anchor, facts).map_or(Purpose::Unspecified, |named| named.purpose),
+    };
+    anchors.map(purpose).max().unwrap_or(Purpose::Unspecified)
 }
 
-/// The anchor of the program that the evidence of these facts hangs on.
-fn anchor_of<'p>(program: &'p Program, facts: &Facts) -> Option<&'p AnchorDef> {
-    let spki = facts.provenance()?.anchor().spki;
+/// What the program says of an anchor, for the format of these facts.
+fn anchor_of<'p>(program: &'p Program, anchor: &AnchorRef, facts: &Facts) -> Option<&'p AnchorDef> {
     let format = match facts.table().fact(&path("evidence.format")?).map(|fact| &fact.value) {
         Some(Value::Word(format)) => Some(*format),
         _ => None,
     };
-    let serves = |anchor: &&AnchorDef| {
-        anchor.spki_sha256 == spki.0
-            && (anchor.formats.is_empty() || format.is_some_and(|format| anchor.formats.contains(&format)))
+    let serves = |named: &&AnchorDef| {
+        named.spki_sha256 == anchor.spki.0
+            && (named.formats.is_empty() || format.is_some_and(|format| named.formats.contains(&format)))
     };
     program.anchors.iter().flat_map(|set| &set.anchors).find(serves)
 }

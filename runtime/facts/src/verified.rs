@@ -11,7 +11,7 @@ use crate::certificate::Certificate;
 use crate::crypto::{Hash, Scheme, Sha256Digest, Strength, verify_signature};
 use crate::path::VerifiedPath;
 use crate::reject::{Operand, Reject};
-use pkic_vocab::{Purpose, limits};
+use pkic_vocab::limits;
 
 pub mod activation;
 
@@ -105,6 +105,7 @@ impl SignedBytes {
 pub struct Provenance {
     evidence: Sha256Digest,
     anchor: AnchorRef,
+    others: Vec<AnchorRef>,
     now: i64,
     not_after: Option<i64>,
     weak_hash: bool,
@@ -116,9 +117,15 @@ impl Provenance {
         self.evidence
     }
 
-    /// The anchor that the signing key is reached from.
+    /// The anchor that the signing key is reached from; of several, the one with the purpose farthest from production
+    /// by the deployment's word.
     pub fn anchor(&self) -> &AnchorRef {
         &self.anchor
+    }
+
+    /// Every anchor that the value rests on, each once: [`Self::anchor`], then the others.
+    pub fn anchors(&self) -> impl Iterator<Item = &AnchorRef> {
+        std::iter::once(&self.anchor).chain(&self.others)
     }
 
     /// The time of appraisal, in seconds since 1970-01-01T00:00:00Z.
@@ -136,13 +143,21 @@ impl Provenance {
         self.weak_hash
     }
 
-    /// What rests on both: of the two anchors, the one with the purpose farther from production.
+    /// What rests on both, and so on the anchors of both.
     pub(crate) fn merged(&self, other: &Provenance) -> Provenance {
-        let rank = |purpose: Purpose| Purpose::ALL.iter().position(|known| *known == purpose);
-        let is_other_worse = rank(other.anchor.purpose) > rank(self.anchor.purpose);
+        let mut anchors: Vec<AnchorRef> = Vec::new();
+        for anchor in self.anchors().chain(other.anchors()) {
+            if !anchors.contains(anchor) {
+                anchors.push(anchor.clone());
+            }
+        }
+        // Stable, so that the first of two with one purpose stays the first. Purposes are ordered from production away.
+        anchors.sort_by_key(|anchor| std::cmp::Reverse(anchor.purpose));
+        let mut anchors = anchors.into_iter();
         Provenance {
             evidence: self.evidence,
-            anchor: if is_other_worse { other.anchor.clone() } else { self.anchor.clone() },
+            anchor: anchors.next().unwrap_or_else(|| self.anchor.clone()),
+            others: anchors.collect(),
             now: self.now.min(other.now),
             not_after: [self.not_after, other.not_after].into_iter().flatten().min(),
             weak_hash: self.weak_hash || other.weak_hash,
@@ -165,6 +180,7 @@ impl TrustedKey {
             provenance: Provenance {
                 evidence: path.evidence(),
                 anchor: path.anchor().clone(),
+                others: Vec::new(),
                 now: path.now(),
                 not_after: path.not_after(),
                 weak_hash: false,
@@ -185,8 +201,8 @@ impl TrustedKey {
     ) -> Result<TrustedKey, Reject> {
         let key = Sha256Digest::of(spki);
         let anchor = anchors.enrolled(key, format).ok_or(Reject::KeyNotEnrolled { key })?.clone();
-        let provenance =
-            Provenance { evidence: evidence.digest(), anchor, now, not_after: None, weak_hash: false };
+        let (evidence, others) = (evidence.digest(), Vec::new());
+        let provenance = Provenance { evidence, anchor, others, now, not_after: None, weak_hash: false };
         Ok(TrustedKey { spki: spki.to_vec(), provenance })
     }
 

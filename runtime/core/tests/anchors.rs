@@ -1,0 +1,112 @@
+//! Facts that rest on two anchors are worth what the policy says of the worse one.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    missing_docs,
+    unreachable_pub
+)]
+mod common;
+
+use common::{NOW, anchored, key, program, word};
+use pkic_facts::anchors::AnchorSet;
+use pkic_facts::crypto::{Hash, Scheme, Sha256Digest, Strength};
+use pkic_facts::facts::{Carried, Emission, Facts, Statement};
+use pkic_facts::reject::Reject;
+use pkic_facts::verified::{Evidence, SignedBytes, TrustedKey, Verified, join, mint};
+use pkic_ir::{AnchorDef, Program};
+use pkic_runtime::appraise::purpose_of;
+use pkic_vocab::{Purpose, Words};
+use rcgen::{KeyPair, PublicKeyData, SigningKey};
+
+/// What two witnesses say together.
+struct Joint;
+
+impl Statement for Joint {
+    const FORMAT: &'static str = "tpm2-certify";
+
+    fn attested_key(&self) -> &[u8] {
+        &[]
+    }
+
+    fn freshness(&self) -> Carried<'_> {
+        Carried::Nothing
+    }
+
+    fn emit(&self, to: &mut Emission) {
+        to.statement_word("key.storage", Words::Storage, "se");
+    }
+}
+
+#[allow(clippy::result_large_err, reason = "the error type is the one that `mint` asks for")]
+fn heard(_: &[u8]) -> Result<(), Reject> {
+    Ok(())
+}
+
+fn spki(witness: &KeyPair) -> Sha256Digest {
+    Sha256Digest::of(&witness.subject_public_key_info())
+}
+
+fn said(witness: &KeyPair, anchors: &AnchorSet, evidence: &Evidence) -> Verified<()> {
+    let message = evidence.bytes().to_vec();
+    let spki = witness.subject_public_key_info();
+    let trusted = TrustedKey::enrolled(anchors, &spki, "tpm2-certify", evidence, NOW).unwrap();
+    let signature = witness.sign(&message).unwrap();
+    let signed = SignedBytes { message, scheme: Scheme::Ecdsa(Hash::Sha256), signature };
+    mint(&signed, &trusted, Strength::Current, heard).unwrap()
+}
+
+/// Facts that both witnesses vouch for, each under the deployment's word for it.
+fn facts(witnesses: &[KeyPair; 2], deployment: [&str; 2]) -> Facts {
+    let entry = |(witness, purpose): (&KeyPair, &str)| {
+        format!("[[key]]\nname = \"{purpose}\"\nspki = \"{}\"\npurpose = \"{purpose}\"\n", spki(witness))
+    };
+    let listing: String = witnesses.iter().zip(deployment).map(entry).collect();
+    let anchors = AnchorSet::load(&[], &listing).unwrap();
+    let evidence = Evidence::new("joint.bin", &[b"joint"]).unwrap();
+    let [first, second] = witnesses.each_ref().map(|witness| said(witness, &anchors, &evidence));
+    let joint = join(&first, &second, |(), ()| Ok(Joint)).unwrap();
+    let mut facts = Facts::new();
+    facts.attest(&evidence, &joint, None).unwrap();
+    facts
+}
+
+/// A policy with a word for each witness, or none.
+fn policy(witnesses: &[KeyPair; 2], words: [Option<Purpose>; 2]) -> Program {
+    let mut program = anchored(program(), [3; 32], Purpose::Production);
+    for (witness, purpose) in witnesses.iter().zip(words) {
+        let Some(purpose) = purpose else { continue };
+        let (name, spki_sha256) = (purpose.name().to_owned(), spki(witness).0);
+        program.anchors[0].anchors.push(AnchorDef { name, spki_sha256, purpose, formats: Vec::new() });
+    }
+    pkic_ir::check(&program).unwrap();
+    program
+}
+
+#[test]
+fn the_worse_of_two_anchors_counts_by_the_policys_word() {
+    let witnesses = [key(), key()];
+    let (production, test) = (Some(Purpose::Production), Some(Purpose::Test));
+    for deployment in [["production", "preview"], ["preview", "production"]] {
+        let facts = facts(&witnesses, deployment);
+        assert_eq!(facts.provenance().unwrap().anchors().count(), 2);
+        let purpose = |words| purpose_of(&policy(&witnesses, words), &facts);
+        assert_eq!(purpose([production, production]), Purpose::Production);
+        assert_eq!(purpose([production, test]), Purpose::Test);
+        assert_eq!(purpose([test, production]), Purpose::Test);
+        assert_eq!(purpose([production, None]), Purpose::Unspecified, "the second is not named");
+        assert_eq!(purpose([None, production]), Purpose::Unspecified, "the first is not named");
+        assert_eq!(purpose_of(&program(), &facts), Purpose::Preview, "without the policy's word");
+    }
+}
+
+#[test]
+fn an_anchor_for_another_format_is_not_named() {
+    let witnesses = [key(), key()];
+    let facts = facts(&witnesses, ["production", "production"]);
+    let mut program = policy(&witnesses, [Some(Purpose::Production); 2]);
+    assert_eq!(purpose_of(&program, &facts), Purpose::Production);
+    program.anchors[0].anchors[2].formats = vec![word(Words::Format, "yubikey-piv")];
+    assert_eq!(purpose_of(&program, &facts), Purpose::Unspecified);
+}

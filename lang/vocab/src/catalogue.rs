@@ -93,9 +93,25 @@ pub struct FactId(u16);
 
 impl FactId {
     /// The fact of that path. A declared name is looked up as `certificate.subject.*`.
-    pub fn from_path(path: &str) -> Option<FactId> {
-        let index = CATALOGUE.iter().position(|def| def.path == path)?;
-        u16::try_from(index).ok().map(FactId)
+    pub const fn from_path(path: &str) -> Option<FactId> {
+        let mut rows = CATALOGUE;
+        let mut index = 0;
+        while let [def, more @ ..] = rows {
+            if is_same(def.path.as_bytes(), path.as_bytes()) {
+                return Some(FactId(index));
+            }
+            rows = more;
+            index += 1;
+        }
+        None
+    }
+
+    /// The fact of a path that stands in this crate: for constants, where one that does not exist does not compile.
+    pub(crate) const fn of(path: &str) -> FactId {
+        match FactId::from_path(path) {
+            Some(id) => id,
+            None => unreachable!(),
+        }
     }
 
     /// Its place in [`CATALOGUE`].
@@ -114,6 +130,19 @@ impl FactId {
     pub fn all() -> impl Iterator<Item = FactId> {
         (0u16..).zip(CATALOGUE).map(|(index, _)| FactId(index))
     }
+}
+
+const fn is_same(mut a: &[u8], mut b: &[u8]) -> bool {
+    if a.len() != b.len() {
+        return false;
+    }
+    while let ([x, more_a @ ..], [y, more_b @ ..]) = (a, b) {
+        if *x != *y {
+            return false;
+        }
+        (a, b) = (more_a, more_b);
+    }
+    true
 }
 
 const fn fact(

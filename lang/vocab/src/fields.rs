@@ -89,6 +89,26 @@ pub const FIELDS: &[FieldDef] = &[
 pub const ATTRIBUTE_FACT: &str = "certificate.subject.*";
 /// Path of the fact that holds a declared extension's value, keyed by its dotted OID.
 pub const EXTENSION_FACT: &str = "certificate.extension.*";
+/// The fact of [`ATTRIBUTE_FACT`].
+pub const ATTRIBUTE: FactId = FactId::of(ATTRIBUTE_FACT);
+/// The fact of [`EXTENSION_FACT`].
+pub const EXTENSION: FactId = FactId::of(EXTENSION_FACT);
+/// The fact that holds the extensions for which there is no field: none may be there.
+pub const OTHER_EXTENSIONS: FactId = FactId::of("certificate.other-extensions");
+/// The fact that holds the extensions that are marked critical.
+pub const CRITICAL: FactId = FactId::of("certificate.critical");
+/// The facts of [`FIELDS`], in their order.
+pub static FIELD_FACTS: [FactId; FIELDS.len()] = field_facts();
+
+const fn field_facts() -> [FactId; FIELDS.len()] {
+    let mut facts = [CRITICAL; FIELDS.len()];
+    let (mut fields, mut places): (&[FieldDef], &mut [FactId]) = (FIELDS, &mut facts);
+    while let ([field, more_fields @ ..], [place, more_places @ ..]) = (fields, places) {
+        *place = FactId::of(field.fact);
+        (fields, places) = (more_fields, more_places);
+    }
+    facts
+}
 
 impl FieldDef {
     /// The field of that name.
@@ -117,9 +137,11 @@ mod tests {
 
     #[test]
     fn every_field_is_a_fact() {
-        for field in FIELDS {
-            assert!(field.fact_id().is_some(), "{} has no fact", field.name);
+        for (field, fact) in FIELDS.iter().zip(FIELD_FACTS) {
+            assert_eq!(field.fact_id(), Some(fact), "{} has no fact", field.name);
         }
-        assert!(FactId::from_path(ATTRIBUTE_FACT).is_some() && FactId::from_path(EXTENSION_FACT).is_some());
+        for (fact, path) in [(ATTRIBUTE, ATTRIBUTE_FACT), (EXTENSION, EXTENSION_FACT)] {
+            assert_eq!(fact.def().path, path);
+        }
     }
 }

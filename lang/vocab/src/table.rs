@@ -116,8 +116,12 @@ impl FactTable {
         if path.name.is_none() {
             return self.get(path.fact);
         }
-        let otherwise = if self.closed_names.contains(&path.fact) { &ABSENT } else { &UNKNOWN };
-        self.named.get(path).unwrap_or(otherwise)
+        self.named.get(path).unwrap_or_else(|| self.unnamed(path.fact))
+    }
+
+    /// What is known of every declared name of a row that nothing was said about: nothing, or that it is absent.
+    pub fn unnamed(&self, fact: FactId) -> &Slot {
+        if self.closed_names.contains(&fact) { &ABSENT } else { &UNKNOWN }
     }
 
     /// The known fact of a path, if there is one.
@@ -255,7 +259,7 @@ mod tests {
         let named = Path { fact: attribute, name: Some("2.5.4.3".into()) };
         assert_eq!(table.slot(&named), &Slot::Unknown);
         table.close();
-        assert_eq!(table.slot(&named), &Slot::Absent);
+        assert_eq!((table.slot(&named), table.unnamed(attribute)), (&Slot::Absent, &Slot::Absent));
         assert_eq!(table.named().count(), 0);
         table.set(named.clone(), text).unwrap();
         assert!(table.fact(&named).is_some());

@@ -5,7 +5,7 @@ use pkic_ir::Program;
 /// Persons that a decision counts; more than that are left out, which can only refuse.
 pub(crate) const PERSONS_MAX: usize = 64;
 /// Lines that a decision counts; with more of them none is satisfied.
-const LINES_MAX: usize = 32;
+pub(crate) const LINES_MAX: usize = 32;
 
 /// Approval lines, in the order in which persons are given to them.
 #[derive(Clone, Copy)]

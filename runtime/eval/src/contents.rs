@@ -1,11 +1,10 @@
 //! The certificate within `contents` (design D13): every field granted, counted, marked and constrained.
 use crate::condition::Evaluator;
 use crate::decision::Outcome;
-use crate::kinds::Kind;
 use crate::logic::Truth;
 use alloc::borrow::Cow;
 use pkic_ir::Field;
-use pkic_vocab::fields::Filler;
+use pkic_vocab::fields::{ATTRIBUTE, CRITICAL, EXTENSION, FIELD_FACTS, Filler, OTHER_EXTENSIONS};
 use pkic_vocab::{FactId, Path, Slot, Value};
 
 /// A field of the certificate that `contents` does not grant.
@@ -21,15 +20,13 @@ pub(crate) struct Critical<'a>(Option<&'a [Value]>);
 
 impl<'a> Evaluator<'a> {
     pub(crate) fn critical(&self) -> Critical<'a> {
-        let table = self.inputs.table;
-        let slot = FactId::all().find(|id| Kind::of(*id) == Kind::Critical).map(|id| table.get(id));
-        Critical(match slot {
-            Some(Slot::Absent) => Some(&[]),
-            Some(Slot::Known(fact)) => match &fact.value {
+        Critical(match self.inputs.table.get(CRITICAL) {
+            Slot::Absent => Some(&[]),
+            Slot::Known(fact) => match &fact.value {
                 Value::List(oids) => Some(oids),
                 _ => None,
             },
-            Some(Slot::Unknown | Slot::Conflict) | None => None,
+            Slot::Unknown | Slot::Conflict => None,
         })
     }
 
@@ -75,28 +72,24 @@ impl<'a> Evaluator<'a> {
     /// Fields that the certificate has, or may have, although `contents` does not grant them.
     pub(crate) fn strays(&self) -> impl Iterator<Item = Stray<'a>> + use<'a> {
         let (table, contents) = (self.inputs.table, &self.inputs.profile.contents);
-        let plain = FactId::all().filter_map(move |id| {
-            let kind = Kind::of(id);
-            if !matches!(kind, Kind::Field | Kind::OtherExtensions) {
-                return None;
-            }
-            let outcome = outcome_of_stray(table.get(id))?;
-            let is_granted = kind == Kind::Field && contents.iter().any(|field| field.path.fact == id);
-            (!is_granted).then(|| Stray { path: Cow::Owned(id.into()), outcome })
+        let stray = |fact: FactId, outcome| Stray { path: Cow::Owned(fact.into()), outcome };
+        let plain = FIELD_FACTS.iter().filter_map(move |id| {
+            let outcome = outcome_of_stray(table.get(*id))?;
+            let is_granted = contents.iter().any(|field| field.path.fact == *id);
+            (!is_granted).then(|| stray(*id, outcome))
         });
-        let keyed = FactId::all().filter(|id| Kind::of(*id) == Kind::KeyedField).filter_map(move |id| {
-            // Without a name nothing is said, so this shows whether the rest is known to be absent.
-            let path = Path { fact: id, name: Some(alloc::string::String::new()) };
-            let outcome = outcome_of_stray(table.slot(&path))?;
-            Some(Stray { path: Cow::Owned(path), outcome })
-        });
+        let others = outcome_of_stray(table.get(OTHER_EXTENSIONS)).map(|o| stray(OTHER_EXTENSIONS, o));
+        // Names that nothing was said about: this shows whether they are known to be absent.
+        let unnamed = [ATTRIBUTE, EXTENSION]
+            .into_iter()
+            .filter_map(move |id| Some(stray(id, outcome_of_stray(table.unnamed(id))?)));
         let declared = table.named().filter_map(move |(path, slot)| {
             let outcome = outcome_of_stray(slot)?;
-            let is_stray =
-                Kind::of(path.fact) == Kind::KeyedField && !contents.iter().any(|field| field.path == *path);
+            let is_stray = [ATTRIBUTE, EXTENSION].contains(&path.fact)
+                && !contents.iter().any(|field| field.path == *path);
             is_stray.then_some(Stray { path: Cow::Borrowed(path), outcome })
         });
-        plain.chain(keyed).chain(declared)
+        plain.chain(others).chain(unnamed).chain(declared)
     }
 }
 

@@ -1,5 +1,5 @@
 //! The decision: computed once, held inline, explained on demand.
-use crate::approvals::{Lines, PERSONS_MAX, Persons};
+use crate::approvals::{LINES_MAX, Lines, PERSONS_MAX, Persons};
 use crate::ask::Ask;
 use crate::condition::Evaluator;
 use crate::logic::Truth;
@@ -240,9 +240,14 @@ impl<'a> Decision<'a> {
     /// refuse, then those that an exception waives, then those that warn.
     fn approvals(&mut self, evaluator: &Evaluator<'a>, is_waived: &dyn Fn(&Requirement) -> bool) {
         let Inputs { profile, program, ask, .. } = evaluator.inputs;
-        let mut persons: Option<Persons<'a>> = None;
+        let is_approval = |id: &RequirementId| {
+            program.requirement(*id).is_some_and(|requirement| matches!(requirement.body, Body::Approve(_)))
+        };
+        if !profile.requirements.iter().any(is_approval) {
+            return;
+        }
         let mut lines = Lines::EMPTY;
-        let mut places: [usize; limits::LIST_LEN_MAX] = [0; limits::LIST_LEN_MAX];
+        let mut places = [0usize; LINES_MAX];
         let mut count = 0usize;
         for turn in 0..3u8 {
             for (at, id) in profile.requirements.iter().enumerate() {
@@ -264,11 +269,9 @@ impl<'a> Decision<'a> {
                     *place = at;
                     count += 1;
                 }
-                persons.get_or_insert_with(|| Persons::new(program, ask.approvals));
             }
         }
-        let Some(mut persons) = persons else { return };
-        let served = persons.serve(&lines);
+        let served = Persons::new(program, ask.approvals).serve(&lines);
         for (at, served) in places.iter().take(count).zip(served) {
             let asked = profile.requirements.get(*at).and_then(|id| program.requirement(*id));
             let is_filled = asked.is_some_and(|requirement| {

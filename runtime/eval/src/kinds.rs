@@ -1,5 +1,4 @@
-//! What the evaluator treats in its own way: facts of the program, and the fields of a certificate.
-use pkic_vocab::fields::{ATTRIBUTE_FACT, EXTENSION_FACT, FIELDS};
+//! What the evaluator treats in its own way: facts of the program and of its authorities.
 use pkic_vocab::{CATALOGUE, FactId};
 
 /// Where the value of a fact is looked up, or what it stands for.
@@ -7,14 +6,6 @@ use pkic_vocab::{CATALOGUE, FactId};
 pub(crate) enum Kind {
     /// In the table.
     Plain,
-    /// In the table; a field that `contents` must grant.
-    Field,
-    /// In the table under a declared name; a field that `contents` must grant.
-    KeyedField,
-    /// In the table; must be empty.
-    OtherExtensions,
-    /// In the table; the extensions that are critical.
-    Critical,
     /// In the table, of the authority that would sign.
     Authority,
     /// In the program.
@@ -47,10 +38,6 @@ const fn kinds() -> [Kind; CATALOGUE.len()] {
 
 const fn kind(path: &str) -> Kind {
     const SPECIAL: &[(&str, Kind)] = &[
-        (ATTRIBUTE_FACT, Kind::KeyedField),
-        (EXTENSION_FACT, Kind::KeyedField),
-        ("certificate.other-extensions", Kind::OtherExtensions),
-        ("certificate.critical", Kind::Critical),
         ("authority.name", Kind::AuthorityName),
         ("authority.state", Kind::AuthorityState),
         ("authority.trust", Kind::AuthorityTrust),
@@ -67,13 +54,6 @@ const fn kind(path: &str) -> Kind {
             return *kind;
         }
         special = more;
-    }
-    let mut fields = FIELDS;
-    while let [field, more @ ..] = fields {
-        if same(path, field.fact) {
-            return Kind::Field;
-        }
-        fields = more;
     }
     Kind::Plain
 }
@@ -103,11 +83,8 @@ mod tests {
     #[test]
     fn every_special_fact_exists_and_every_authority_fact_is_special() {
         let count = |kind: Kind| FactId::all().filter(|id| Kind::of(*id) == kind).count();
-        assert_eq!(count(Kind::Field), FIELDS.len());
-        assert_eq!(count(Kind::KeyedField), 2);
+        assert_eq!(count(Kind::Authority), 3);
         for kind in [
-            Kind::OtherExtensions,
-            Kind::Critical,
             Kind::AuthorityName,
             Kind::AuthorityState,
             Kind::AuthorityTrust,

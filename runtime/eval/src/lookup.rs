@@ -121,9 +121,7 @@ impl<'a> Inputs<'a> {
     /// The value of a path, if it is known as well as the guard asks.
     pub(crate) fn look(&self, path: &'a Path, guard: &Guard) -> Look<'a> {
         match Kind::of(path.fact) {
-            Kind::Plain | Kind::Field | Kind::KeyedField | Kind::OtherExtensions | Kind::Critical => {
-                self.look_in_table(path, guard)
-            }
+            Kind::Plain => self.look_in_table(path, guard),
             Kind::Operation => given(Item::Word(self.ask.operation), guard),
             Kind::ProfileRole => or_missing(self.profile.role.map(Item::Word)),
             Kind::ProfileTags => Look::Item(Item::Names(&self.profile.tags)),

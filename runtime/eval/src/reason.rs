@@ -142,7 +142,7 @@ impl<'a> Reason<'a> {
                 let row = path.fact.def().path;
                 let row = row.strip_prefix("certificate.").unwrap_or(row);
                 let name = match (&path.name, row.strip_suffix('*')) {
-                    (Some(name), Some(row)) if !name.is_empty() => Cow::Owned(alloc::format!("{row}{name}")),
+                    (Some(name), Some(row)) => Cow::Owned(alloc::format!("{row}{name}")),
                     _ => Cow::Borrowed(row),
                 };
                 Id { prefix: "contents.", name }

@@ -5,53 +5,15 @@ use crate::output::Page;
 use crate::report::human;
 use crate::workspace::{Workspace, finding};
 use crate::{files, pem};
-use coset::cbor::Value;
-use coset::{AsCborValue, CoseSign1, Label};
 use pkic_facts::crypto::Sha256Digest;
+use pkic_facts::envelope;
 use pkic_runtime::bundle::{self, Loaded, Trust, Unsigned};
 use pkic_vocab::limits;
 use std::path::{Path, PathBuf};
 
-/// Bytes of a bundle around its program: headers, manifest and signature.
-const BUNDLE_OVERHEAD_LEN_BYTES_MAX: usize = 4096;
-/// Label of the signer's subjectPublicKeyInfo in the protected header of an envelope.
-const SPKI_LABEL: i64 = -70_001;
-/// Levels of an envelope: array, the payload's array, manifest.
-const NESTING_MAX: usize = 6;
-
-/// What an envelope says of itself. Nothing of it is checked: it tells a reader what to ask for.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Peeked {
-    /// SHA-256 of the subjectPublicKeyInfo that travels inside.
-    pub(crate) signer: Sha256Digest,
-    /// The name in the manifest.
-    pub(crate) name: String,
-    /// The moment until which it counts.
-    pub(crate) stale_after: i64,
-}
-
-/// Reads what an envelope says of itself; `None` where the bytes are no envelope.
-pub(crate) fn peek(bytes: &[u8]) -> Option<Peeked> {
-    let envelope = CoseSign1::from_cbor_value(cbor(bytes)?).ok()?;
-    let rest = &envelope.protected.header.rest;
-    let spki = rest.iter().find(|(label, _)| *label == Label::Int(SPKI_LABEL))?.1.as_bytes()?.clone();
-    let content = cbor(envelope.payload.as_deref()?)?.into_array().ok()?;
-    let manifest = content.into_iter().nth(1)?.into_map().ok()?;
-    let field = |at: usize| manifest.get(at).map(|(_, value)| value);
-    Some(Peeked {
-        signer: Sha256Digest::of(&spki),
-        name: field(1)?.as_text()?.to_owned(),
-        stale_after: i64::try_from(field(5)?.as_integer()?).ok()?,
-    })
-}
-
-fn cbor(bytes: &[u8]) -> Option<Value> {
-    coset::cbor::de::from_reader_with_recursion_limit(bytes, NESTING_MAX).ok()
-}
-
 /// Reads the bytes of a bundle.
 pub(crate) fn read_bundle(path: &Path) -> Result<Vec<u8>, Failure> {
-    files::read_bytes(path, limits::PROGRAM_LEN_BYTES_MAX.saturating_add(BUNDLE_OVERHEAD_LEN_BYTES_MAX))
+    files::read_bytes(path, envelope::ENVELOPE_LEN_BYTES_MAX)
 }
 
 /// Whom a command trusts to sign bundles: a digest, a public key, or nobody named.
@@ -90,15 +52,15 @@ pub(crate) fn load(path: &Path, signers: &[Sha256Digest], now: i64, world: World
 
 fn open(bytes: &[u8], signers: &[Sha256Digest], now: i64) -> Result<Loaded, bundle::BundleError> {
     let unsigned = if signers.is_empty() { Unsigned::Accept } else { Unsigned::Refuse };
-    match peek(bytes) {
-        Some(peeked) => {
+    match envelope::peek(bytes) {
+        Ok(peeked) => {
             let named = if signers.is_empty() { std::slice::from_ref(&peeked.signer) } else { signers };
             bundle::open(
                 bytes,
-                &Trust { policy: &peeked.name, signers: named, last_seen: None, unsigned, now },
+                &Trust { policy: &peeked.manifest.name, signers: named, last_seen: None, unsigned, now },
             )
         }
-        None => open_unsigned(bytes, unsigned, now),
+        Err(_) => open_unsigned(bytes, unsigned, now),
     }
 }
 

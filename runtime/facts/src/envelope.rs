@@ -22,6 +22,12 @@ const NESTING_MAX: usize = 6;
 const NAME_LEN_BYTES_MAX: usize = 255;
 /// Bytes around the payload: headers, manifest and signature take less.
 const OVERHEAD_LEN_BYTES_MAX: usize = 4096;
+/// Bytes of an envelope: the largest payload with what stands around it.
+pub const ENVELOPE_LEN_BYTES_MAX: usize =
+    limits::PROGRAM_LEN_BYTES_MAX.saturating_add(OVERHEAD_LEN_BYTES_MAX);
+/// Seconds by which the signer's clock may run ahead of the reader's: the value that Kerberos recommends
+/// (RFC 4120 section 8.2).
+pub const CLOCK_SKEW_S_MAX: i64 = 300;
 
 /// What an envelope holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -155,6 +161,26 @@ pub struct Expected<'a> {
     pub now: i64,
 }
 
+/// What an envelope says of itself. Nothing of it is checked: it tells a reader what to ask [`open`] for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Peeked {
+    /// What it says about its payload.
+    pub manifest: Manifest,
+    /// SHA-256 of the subjectPublicKeyInfo that travels inside.
+    pub signer: Sha256Digest,
+}
+
+/// Reads what an envelope says of itself. Its signature may be anybody's, and may not hold.
+///
+/// # Errors
+/// [`Reject::TooLarge`], checked before parsing; [`Reject::Malformed`]; [`Reject::TrailingBytes`];
+/// [`Reject::FieldMissing`] without a signer; [`Reject::VersionUnsupported`].
+pub fn peek(bytes: &[u8]) -> Result<Peeked, Reject> {
+    let (envelope, spki) = take_apart(bytes)?;
+    let (manifest, _) = read_content(envelope.payload.as_deref().unwrap_or_default())?;
+    Ok(Peeked { manifest, signer: Sha256Digest::of(&spki) })
+}
+
 /// A payload whose envelope was checked. [`open`] alone makes it.
 #[derive(Debug)]
 pub struct Opened {
@@ -210,16 +236,10 @@ pub fn seal(manifest: &Manifest, payload: &[u8], key: &SigningKey) -> Result<Vec
 /// # Errors
 /// [`Reject::TooLarge`], checked before parsing; [`Reject::Malformed`]; [`Reject::TrailingBytes`];
 /// [`Reject::VersionUnsupported`]; [`Reject::SignerUnknown`]; [`Reject::SignatureInvalid`]; [`Reject::KindMismatch`];
-/// [`Reject::FieldMismatch`] for another name; [`Reject::SequenceRollback`]; [`Reject::Stale`].
+/// [`Reject::FieldMismatch`] for another name; [`Reject::SequenceRollback`]; [`Reject::CreatedLater`] for one made more
+/// than [`CLOCK_SKEW_S_MAX`] after now; [`Reject::Stale`].
 pub fn open(bytes: &[u8], expected: &Expected<'_>) -> Result<Opened, Reject> {
-    let what = "envelope";
-    let (size, limit) = (bytes.len(), limits::PROGRAM_LEN_BYTES_MAX.saturating_add(OVERHEAD_LEN_BYTES_MAX));
-    if size > limit {
-        return Err(Reject::TooLarge { what, size, limit });
-    }
-    let envelope =
-        CoseSign1::from_cbor_value(read_cbor(what, bytes)?).map_err(|_| Reject::Malformed { what })?;
-    let spki = signer_spki(&envelope).ok_or(Reject::FieldMissing { field: "signer" })?;
+    let (envelope, spki) = take_apart(bytes)?;
     let signer = Sha256Digest::of(&spki);
     if !expected.signers.contains(&signer) {
         return Err(Reject::SignerUnknown { key: signer });
@@ -235,6 +255,18 @@ pub fn open(bytes: &[u8], expected: &Expected<'_>) -> Result<Opened, Reject> {
     Ok(Opened { manifest, payload, signer, digest: Sha256Digest::of(bytes) })
 }
 
+/// The envelope with the subjectPublicKeyInfo of its signer, not yet checked.
+fn take_apart(bytes: &[u8]) -> Result<(CoseSign1, Vec<u8>), Reject> {
+    let (what, size, limit) = ("envelope", bytes.len(), ENVELOPE_LEN_BYTES_MAX);
+    if size > limit {
+        return Err(Reject::TooLarge { what, size, limit });
+    }
+    let envelope =
+        CoseSign1::from_cbor_value(read_cbor(what, bytes)?).map_err(|_| Reject::Malformed { what })?;
+    let spki = signer_spki(&envelope).ok_or(Reject::FieldMissing { field: "signer" })?;
+    Ok((envelope, spki))
+}
+
 fn check_manifest(manifest: &Manifest, expected: &Expected<'_>) -> Result<(), Reject> {
     if manifest.kind != expected.kind {
         return Err(Reject::KindMismatch { expected: expected.kind.name(), found: manifest.kind.name() });
@@ -245,6 +277,9 @@ fn check_manifest(manifest: &Manifest, expected: &Expected<'_>) -> Result<(), Re
     }
     if let Some(last_seen) = expected.last_seen.filter(|last_seen| manifest.sequence < *last_seen) {
         return Err(Reject::SequenceRollback { last_seen, found: manifest.sequence });
+    }
+    if manifest.created > expected.now.saturating_add(CLOCK_SKEW_S_MAX) {
+        return Err(Reject::CreatedLater { created: manifest.created, now: expected.now });
     }
     if expected.now > manifest.stale_after {
         return Err(Reject::Stale { stale_after: manifest.stale_after, now: expected.now });

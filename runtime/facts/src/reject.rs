@@ -294,6 +294,13 @@ pub enum Reject {
         /// The sequence number of this artefact.
         found: u64,
     },
+    /// A signed artefact is made after the time of the check.
+    CreatedLater {
+        /// When it was made, by the signer's clock.
+        created: i64,
+        /// The time of the check.
+        now: i64,
+    },
     /// A signed artefact is past its date.
     Stale {
         /// When it went stale.
@@ -364,6 +371,7 @@ impl Reject {
             Reject::SignerUnknown { .. } => ("signer-unknown", Stage::Signature),
             Reject::KindMismatch { .. } => ("kind-mismatch", Stage::Format),
             Reject::SequenceRollback { .. } => ("sequence-rollback", Stage::Freshness),
+            Reject::CreatedLater { .. } => ("created-later", Stage::Freshness),
             Reject::Stale { .. } => ("stale", Stage::Freshness),
             Reject::PropertyRefused { .. } => ("property-refused", Stage::Profile),
             Reject::FactReserved { .. } => ("fact-reserved", Stage::Profile),
@@ -451,6 +459,9 @@ impl fmt::Display for Reject {
             Reject::KindMismatch { expected, found } => write!(f, "this is a {found}, expected a {expected}"),
             Reject::SequenceRollback { last_seen, found } => {
                 write!(f, "sequence {found} is lower than {last_seen}, which was seen before")
+            }
+            Reject::CreatedLater { created, now } => {
+                write!(f, "made at {}, and now is {}", format_date(*created), format_date(*now))
             }
             Reject::Stale { stale_after, now } => {
                 write!(f, "stale after {}, and now is {}", format_date(*stale_after), format_date(*now))

@@ -4,7 +4,7 @@
 use aws_lc_rs::rand::SystemRandom;
 use aws_lc_rs::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, Ed25519KeyPair};
 use pkic_facts::crypto::Sha256Digest;
-use pkic_facts::envelope::{Expected, Kind, Manifest, SigningKey, open, seal};
+use pkic_facts::envelope::{Expected, Kind, Manifest, SigningKey, open, peek, seal};
 use proptest::prelude::*;
 
 fn ed25519() -> SigningKey {
@@ -59,6 +59,9 @@ fn each_wrong_thing_has_its_own_code() {
     assert_eq!(code(&bytes, &Expected { last_seen: Some(8), ..good }), Err("sequence-rollback"));
     assert_eq!(code(&bytes, &Expected { last_seen: Some(6), ..good }), Ok("opened"));
     assert_eq!(code(&bytes, &Expected { now: 2_001, ..good }), Err("stale"));
+    assert_eq!(code(&bytes, &Expected { now: 700, ..good }), Ok("opened"), "clocks differ by five minutes");
+    assert_eq!(code(&bytes, &Expected { now: 699, ..good }), Err("created-later"));
+    assert_eq!(code(&bytes, &Expected { now: i64::MAX, ..good }), Err("stale"));
     assert_eq!(code(&[&bytes[..], &[0]].concat(), &good), Err("trailing-bytes"));
     let mut forged = bytes.clone();
     *forged.last_mut().unwrap() ^= 1;
@@ -69,6 +72,26 @@ fn each_wrong_thing_has_its_own_code() {
     assert_eq!(code(&changed, &good), Err("signature-invalid"));
     assert_eq!(code(&vec![0x84; (64 << 20) + 4097], &good), Err("too-large"));
     assert_eq!(code(&[0x9f; 100_000], &good), Err("malformed"), "deep nesting");
+}
+
+/// Peeking tells what to ask for, and checks nothing.
+#[test]
+fn an_envelope_says_of_itself_what_it_is() {
+    for key in [ed25519(), p256()] {
+        let mut bytes = seal(&manifest(), b"rows", &key).unwrap();
+        for _ in 0..2 {
+            let peeked = peek(&bytes).unwrap();
+            assert_eq!((&peeked.manifest, peeked.signer), (&manifest(), key.spki_digest()));
+            *bytes.last_mut().unwrap() ^= 1;
+        }
+        for at in 0..bytes.len() {
+            assert!(peek(&bytes[..at]).is_err(), "cut at {at}");
+        }
+        assert_eq!(peek(&[&bytes[..], &[0]].concat()).unwrap_err().code(), "trailing-bytes");
+    }
+    assert!(peek(b"pkic unsigned bundle 1\n").is_err());
+    assert_eq!(peek(&vec![0x84; (64 << 20) + 4097]).unwrap_err().code(), "too-large");
+    assert_eq!(peek(&[0x9f; 100_000]).unwrap_err().code(), "malformed", "deep nesting");
 }
 
 /// Another version under a good signature: signed here by hand over a manifest of version 2.
@@ -123,10 +146,13 @@ proptest! {
     ) {
         let key = ed25519();
         let signers = [key.spki_digest()];
+        let (created, stale_after) = (created.min(stale_after), created.max(stale_after));
         let kind = Kind::ALL[kind];
         let manifest = Manifest { kind, name: name.clone(), sequence, previous: previous.map(Sha256Digest), created, stale_after };
         let bytes = seal(&manifest, &payload, &key).unwrap();
         let expected = Expected { kind, name: &name, signers: &signers, last_seen: None, now: stale_after };
+        let early = Expected { now: created.saturating_sub(301), ..expected };
+        prop_assert!(created < i64::MIN + 301 || open(&bytes, &early).is_err(), "made later than now");
         let opened = open(&bytes, &expected).unwrap();
         prop_assert_eq!(opened.manifest(), &manifest);
         prop_assert_eq!(opened.payload(), &payload[..]);
@@ -139,5 +165,6 @@ proptest! {
     #[test]
     fn junk_is_refused(bytes in proptest::collection::vec(any::<u8>(), 0..300)) {
         prop_assert!(open(&bytes, &expected(&[])).is_err());
+        prop_assert!(peek(&bytes).is_err());
     }
 }

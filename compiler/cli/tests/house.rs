@@ -103,3 +103,24 @@ fn files_have_one_subject_and_no_loose_ends() {
         }
     }
 }
+
+#[test]
+fn every_invariant_names_a_test_that_exists() {
+    let text = std::fs::read_to_string(root().join("ARCHITECTURE.md")).unwrap();
+    let (_, invariants) = text.split_once("## Invariants").unwrap();
+    let mut found = Vec::new();
+    sources(&root(), &mut found);
+    let code: String = found.iter().map(|path| std::fs::read_to_string(path).unwrap()).collect();
+    let names: Vec<&str> = invariants
+        .lines()
+        .filter_map(|line| line.strip_suffix("` |")?.rsplit_once('`').map(|(_, name)| name))
+        .collect();
+    assert!(names.len() > 15, "the table of invariants was not found");
+    for name in names {
+        assert!(
+            code.contains(&format!("#[test]\nfn {name}()"))
+                || code.contains(&format!("    #[test]\n    fn {name}()")),
+            "{name}"
+        );
+    }
+}

@@ -124,6 +124,7 @@ pub enum Constant {
 
 impl Constant {
     /// The leaves that words of a policy accept; empty for a constant that is none.
+    #[inline]
     pub fn accepted(&self) -> WordSet {
         match self {
             Constant::Words { named, .. } => {

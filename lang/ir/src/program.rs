@@ -354,11 +354,13 @@ pub struct SignerSet {
 
 impl Program {
     /// A node; a program from the decoder or compiler holds every node that its indices name.
+    #[inline]
     pub fn expr(&self, id: ExprId) -> Option<&Expr> {
         self.exprs.get(usize::try_from(id.0).ok()?)
     }
 
     /// A requirement.
+    #[inline]
     pub fn requirement(&self, id: RequirementId) -> Option<&Requirement> {
         self.requirements.get(usize::try_from(id.0).ok()?)
     }

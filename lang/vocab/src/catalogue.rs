@@ -120,6 +120,7 @@ impl FactId {
     }
 
     /// Its row.
+    #[inline]
     pub fn def(self) -> &'static FactDef {
         // A `FactId` comes from `from_path` or `all` alone, so the index is always in range.
         const NOTHING: FactDef = policy("", Type::Bool, "", "");

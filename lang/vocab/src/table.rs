@@ -107,11 +107,13 @@ impl FactTable {
     }
 
     /// What is known for a path without a declared name.
+    #[inline]
     pub fn get(&self, fact: FactId) -> &Slot {
         self.slots.get(fact.index()).unwrap_or(&UNKNOWN)
     }
 
     /// What is known for a path.
+    #[inline]
     pub fn slot(&self, path: &Path) -> &Slot {
         if path.name.is_none() {
             return self.get(path.fact);

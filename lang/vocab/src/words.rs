@@ -436,15 +436,18 @@ impl Word {
     }
 
     /// Every leaf that a *value* of this word may turn out to be: an inner word says that the leaf is not known.
+    #[inline]
     pub fn possible(self) -> WordSet {
         self.leaves().possible
     }
 
     /// Every leaf that a *policy* accepts by naming this word: its subtree, less what must be named itself.
+    #[inline]
     pub fn accepted(self) -> WordSet {
         self.leaves().accepted
     }
 
+    #[inline]
     fn leaves(self) -> Leaves {
         let row = LEAVES.get(self.words as usize).and_then(|row| row.get(usize::from(self.index)));
         row.copied().unwrap_or(Leaves::NONE)

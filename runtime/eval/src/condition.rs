@@ -10,7 +10,7 @@ use pkic_vocab::{Path, Value, limits};
 /// Evaluates conditions. A program that was checked never reaches the depth or the end of the budget; where one does
 /// that was not, every further condition is unknown.
 pub(crate) struct Evaluator<'a> {
-    pub(crate) inputs: Inputs<'a>,
+    pub(crate) inputs: &'a Inputs<'a>,
     steps_left: Cell<u64>,
 }
 
@@ -18,7 +18,7 @@ pub(crate) struct Evaluator<'a> {
 type Around<'a> = [Option<Item<'a>>; 2];
 
 impl<'a> Evaluator<'a> {
-    pub(crate) fn new(inputs: Inputs<'a>) -> Evaluator<'a> {
+    pub(crate) fn new(inputs: &'a Inputs<'a>) -> Evaluator<'a> {
         Evaluator { inputs, steps_left: Cell::new(COST_MAX) }
     }
 
@@ -159,20 +159,27 @@ impl<'a> Evaluator<'a> {
             Expr::Each { list, guard, .. } => Some((list, guard)),
             Expr::Atom(atom) => {
                 let right = match &atom.test {
-                    Test::CompareWith(_, operand) | Test::InOperand(operand) => Some(operand),
+                    Test::CompareWith(_, operand) | Test::InOperand(operand) => path_of(operand),
                     Test::Compare(..) | Test::In(_) | Test::Under(_) | Test::Contains(_) => None,
                 };
-                let facts =
-                    [Some(&atom.left), right].into_iter().flatten().filter_map(|operand| match operand {
-                        Operand::Fact(path) => Some(path),
-                        Operand::Member { .. } => None,
-                    });
                 let is_unknown =
-                    |path: &&'a Path| matches!(self.inputs.look(path, &atom.guard), Look::Unknown(_));
-                let mut candidates = facts.clone();
-                candidates.find(is_unknown).or_else(|| facts.clone().next()).map(|path| (path, &atom.guard))
+                    |path: &Path| matches!(self.inputs.look(path, &atom.guard), Look::Unknown(_));
+                let path = match (path_of(&atom.left), right) {
+                    (Some(left), Some(right)) if !is_unknown(left) && is_unknown(right) => right,
+                    (Some(path), _) | (None, Some(path)) => path,
+                    (None, None) => return None,
+                };
+                Some((path, &atom.guard))
             }
         }
+    }
+}
+
+/// The fact that an operand is; none where it is a member.
+fn path_of(operand: &Operand) -> Option<&Path> {
+    match operand {
+        Operand::Fact(path) => Some(path),
+        Operand::Member { .. } => None,
     }
 }
 

@@ -117,9 +117,10 @@ impl<'a> Decision<'a> {
         now: i64,
         scope: Scope,
     ) -> Decision<'a> {
-        let evaluator = Evaluator::new(Inputs { program, profile, table, ask, now });
+        let inputs = Inputs { program, profile, table, ask, now };
+        let evaluator = Evaluator::new(&inputs);
         let mut decision = Decision::without_profile(program);
-        decision.inputs = Some(evaluator.inputs);
+        decision.inputs = Some(inputs);
         decision.scope = scope;
         let is_within_limits = profile.requirements.len() <= decision.requirements.len()
             && profile.contents.len() <= decision.fields.len()
@@ -140,8 +141,8 @@ impl<'a> Decision<'a> {
         decision
     }
 
-    fn grants(&mut self, evaluator: &Evaluator<'a>) {
-        let Inputs { profile, ask, program, .. } = evaluator.inputs;
+    fn grants(&mut self, evaluator: &Evaluator<'_>) {
+        let Inputs { profile, ask, program, .. } = *evaluator.inputs;
         self.is_operation_granted = profile.operations.contains(&ask.operation);
         self.is_authority_granted = match ask.authority {
             // A profile without `issued-by` leaves the choice to the CA that asks, and is signed by none of ours.
@@ -153,7 +154,7 @@ impl<'a> Decision<'a> {
         };
     }
 
-    fn contents(&mut self, evaluator: &Evaluator<'a>) -> bool {
+    fn contents(&mut self, evaluator: &Evaluator<'_>) -> bool {
         let critical = evaluator.critical();
         let mut is_permitted = true;
         for (field, outcome) in evaluator.inputs.profile.contents.iter().zip(&mut self.fields) {
@@ -165,7 +166,7 @@ impl<'a> Decision<'a> {
     }
 
     /// Finds the exceptions that count, and whether everything that they ask instead holds.
-    fn exceptions(&mut self, evaluator: &Evaluator<'a>) -> bool {
+    fn exceptions(&mut self, evaluator: &Evaluator<'_>) -> bool {
         let mut is_permitted = true;
         for (at, exception) in evaluator.inputs.profile.exceptions.iter().enumerate() {
             let counts = self.counts(evaluator, exception);
@@ -181,8 +182,8 @@ impl<'a> Decision<'a> {
         is_permitted
     }
 
-    fn counts(&self, evaluator: &Evaluator<'a>, exception: &'a Exception) -> bool {
-        let Inputs { ask, program, .. } = evaluator.inputs;
+    fn counts(&self, evaluator: &Evaluator<'_>, exception: &Exception) -> bool {
+        let Inputs { ask, program, .. } = *evaluator.inputs;
         let used = ask.exception_uses.iter().filter(|(name, _)| *name == exception.name);
         let is_left = used.map(|(_, count)| *count).max().unwrap_or(0) < exception.at_most;
         is_left
@@ -192,8 +193,8 @@ impl<'a> Decision<'a> {
     }
 
     /// Judges the requirements of the profile, less what exceptions waive.
-    fn lines(&mut self, evaluator: &Evaluator<'a>) -> bool {
-        let Inputs { profile, program, .. } = evaluator.inputs;
+    fn lines(&mut self, evaluator: &Evaluator<'_>) -> bool {
+        let Inputs { profile, program, .. } = *evaluator.inputs;
         let is_blocked = self
             .counting()
             .any(|exception| exception.when.is_some_and(|id| evaluator.condition(id) != Truth::True));
@@ -238,8 +239,8 @@ impl<'a> Decision<'a> {
 
     /// Gives persons to the approval lines of the profile and marks those that are filled: first the lines that
     /// refuse, then those that an exception waives, then those that warn.
-    fn approvals(&mut self, evaluator: &Evaluator<'a>, is_waived: &dyn Fn(&Requirement) -> bool) {
-        let Inputs { profile, program, ask, .. } = evaluator.inputs;
+    fn approvals(&mut self, evaluator: &Evaluator<'_>, is_waived: &dyn Fn(&Requirement) -> bool) {
+        let Inputs { profile, program, ask, .. } = *evaluator.inputs;
         let is_approval = |id: &RequirementId| {
             program.requirement(*id).is_some_and(|requirement| matches!(requirement.body, Body::Approve(_)))
         };
@@ -320,7 +321,7 @@ impl<'a> Decision<'a> {
 
     /// Every requirement in force, with what became of it: grants, contents, lines of the profile and its mandates in
     /// their order, then the controls of exceptions.
-    pub fn reasons(&self) -> impl Iterator<Item = Reason<'a>> + '_ {
+    pub fn reasons(&self) -> impl Iterator<Item = Reason<'_>> {
         let is_about_certificate = self.scope == Scope::Certificate;
         let granted = |is_granted: bool| if is_granted { Outcome::Satisfied } else { Outcome::Violated };
         let no_profile = self.inputs.is_none().then_some((What::Profile, Outcome::Unknown));
@@ -334,6 +335,7 @@ impl<'a> Decision<'a> {
             fields.zip(self.fields.iter().copied()).map(|(field, outcome)| (What::Field(field), outcome));
         let strays = self
             .inputs
+            .as_ref()
             .filter(|_| self.has_strays)
             .into_iter()
             .flat_map(|inputs| Evaluator::new(inputs).strays())
@@ -342,7 +344,7 @@ impl<'a> Decision<'a> {
         let lines = lines.zip(self.requirements.iter().copied()).filter_map(|(id, outcome)| {
             Some((What::Requirement(*id, self.program.requirement(*id)?), outcome))
         });
-        let controls = self.inputs.into_iter().flat_map(move |inputs| {
+        let controls = self.inputs.as_ref().into_iter().flat_map(move |inputs| {
             marked(&inputs.profile.exceptions, self.exceptions)
                 .flat_map(move |exception| controls_with(inputs, exception))
         });
@@ -354,7 +356,12 @@ impl<'a> Decision<'a> {
             .chain(lines)
             .chain(controls)
             .filter(|(_, outcome)| *outcome != Outcome::Idle)
-            .map(|(what, outcome)| Reason { what, outcome, inputs: self.inputs, program: self.program })
+            .map(|(what, outcome)| Reason {
+                what,
+                outcome,
+                inputs: self.inputs.as_ref(),
+                program: self.program,
+            })
     }
 
     /// Ids of what refuses, sorted, each once. Empty for a permit.
@@ -367,7 +374,7 @@ impl<'a> Decision<'a> {
     }
 
     /// What should hold and does not: it refuses nothing.
-    pub fn warnings(&self) -> impl Iterator<Item = Reason<'a>> + '_ {
+    pub fn warnings(&self) -> impl Iterator<Item = Reason<'_>> {
         self.reasons().filter(|reason| reason.strength() == Strength::Should && reason.outcome.is_failure())
     }
 
@@ -382,7 +389,7 @@ impl<'a> Decision<'a> {
 
     /// What the CA must do besides, at this moment: obligations whose conditions are not known to be false.
     pub fn obligations(&self) -> impl Iterator<Item = &'a Obligation> + '_ {
-        self.inputs.into_iter().flat_map(|inputs| {
+        self.inputs.as_ref().into_iter().flat_map(|inputs| {
             let evaluator = Evaluator::new(inputs);
             inputs.profile.obligations.iter().filter(move |obligation| {
                 evaluator.is_live(obligation.from, obligation.before)
@@ -455,7 +462,7 @@ fn control_outcomes<'a>(
 }
 
 fn controls_with<'a>(
-    inputs: Inputs<'a>,
+    inputs: &'a Inputs<'a>,
     exception: &'a Exception,
 ) -> impl Iterator<Item = (What<'a>, Outcome)> + use<'a> {
     let outcomes = control_outcomes(Evaluator::new(inputs), exception);

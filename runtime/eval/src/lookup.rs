@@ -4,7 +4,8 @@ use crate::kinds::Kind;
 use alloc::string::String;
 use core::fmt;
 use pkic_ir::{Authority, Guard, Profile, Program};
-use pkic_vocab::{BasisSet, Fact, FactTable, Grade, Path, Purpose, Slot, Type, Value, Word};
+use pkic_vocab::catalogue::Openness;
+use pkic_vocab::{BasisSet, Fact, FactDef, FactId, FactTable, Grade, Path, Purpose, Slot, Type, Value, Word};
 
 /// Everything that a decision is computed from.
 #[derive(Debug, Clone, Copy)]
@@ -119,22 +120,29 @@ pub(crate) enum Look<'a> {
 
 impl<'a> Inputs<'a> {
     /// The value of a path, if it is known as well as the guard asks.
-    pub(crate) fn look(&self, path: &'a Path, guard: &Guard) -> Look<'a> {
-        match Kind::of(path.fact) {
-            Kind::Plain => self.look_in_table(path, guard),
-            Kind::Operation => given(Item::Word(self.ask.operation), guard),
-            Kind::ProfileRole => or_missing(self.profile.role.map(Item::Word)),
-            Kind::ProfileTags => Look::Item(Item::Names(&self.profile.tags)),
-            Kind::Authority => match self.authority() {
-                Some(_) => self.look_in_table(path, guard),
-                None => Look::Unknown(Why::Missing),
-            },
-            Kind::AuthorityName => or_missing(self.authority().map(|authority| Item::Name(&authority.name))),
-            Kind::AuthorityState => {
-                or_missing(self.authority().and_then(|authority| authority.state).map(Item::Word))
-            }
-            Kind::AuthorityTrust => {
-                or_missing(self.authority().and_then(|authority| authority.trust).map(Item::Word))
+    pub(crate) fn look(&self, path: &Path, guard: &Guard) -> Look<'a> {
+        self.judge(path.fact, self.table.slot(path), guard)
+    }
+
+    /// The value of a fact, if what the table holds for it is known as well as the guard asks.
+    pub(crate) fn judge(&self, fact: FactId, slot: &'a Slot, guard: &Guard) -> Look<'a> {
+        match Kind::of(fact) {
+            Kind::Plain => self.judge_slot(fact, slot, guard),
+            kind => self.judge_special(kind, fact, slot, guard),
+        }
+    }
+
+    fn judge_special(&self, kind: Kind, fact: FactId, slot: &'a Slot, guard: &Guard) -> Look<'a> {
+        match (kind, self.authority()) {
+            (Kind::Plain, _) | (Kind::Authority, Some(_)) => self.judge_slot(fact, slot, guard),
+            (Kind::Operation, _) => given(Item::Word(self.ask.operation), guard),
+            (Kind::ProfileRole, _) => or_missing(self.profile.role.map(Item::Word)),
+            (Kind::ProfileTags, _) => Look::Item(Item::Names(&self.profile.tags)),
+            (Kind::AuthorityName, Some(authority)) => Look::Item(Item::Name(&authority.name)),
+            (Kind::AuthorityState, Some(authority)) => or_missing(authority.state.map(Item::Word)),
+            (Kind::AuthorityTrust, Some(authority)) => or_missing(authority.trust.map(Item::Word)),
+            (Kind::Authority | Kind::AuthorityName | Kind::AuthorityState | Kind::AuthorityTrust, None) => {
+                Look::Unknown(Why::Missing)
             }
         }
     }
@@ -143,26 +151,23 @@ impl<'a> Inputs<'a> {
         self.program.authorities.get(usize::try_from(self.ask.authority?).ok()?)
     }
 
-    fn look_in_table(&self, path: &'a Path, guard: &Guard) -> Look<'a> {
-        let def = path.fact.def();
-        match self.table.slot(path) {
-            Slot::Unknown => Look::Unknown(Why::Missing),
-            Slot::Conflict => Look::Unknown(Why::Conflict),
-            Slot::Absent if def.openness == pkic_vocab::catalogue::Openness::Open => {
-                Look::Unknown(Why::Missing)
-            }
-            Slot::Absent if matches!(def.ty, Type::List(_)) => Look::Item(Item::Values(&[])),
-            Slot::Absent => Look::Absent,
-            Slot::Known(fact) => match self.shortfall(path, fact, guard) {
+    fn judge_slot(&self, fact: FactId, slot: &'a Slot, guard: &Guard) -> Look<'a> {
+        let def = fact.def();
+        match slot {
+            Slot::Known(fact) => match self.shortfall(def, fact, guard) {
                 Some(why) => Look::Unknown(why),
                 None => Look::Item(Item::of(&fact.value)),
             },
+            Slot::Unknown => Look::Unknown(Why::Missing),
+            Slot::Conflict => Look::Unknown(Why::Conflict),
+            Slot::Absent if def.openness == Openness::Open => Look::Unknown(Why::Missing),
+            Slot::Absent if matches!(def.ty, Type::List(_)) => Look::Item(Item::Values(&[])),
+            Slot::Absent => Look::Absent,
         }
     }
 
     /// What keeps a known fact from counting, if something does.
-    fn shortfall(&self, path: &Path, fact: &Fact, guard: &Guard) -> Option<Why> {
-        let def = path.fact.def();
+    fn shortfall(&self, def: &FactDef, fact: &Fact, guard: &Guard) -> Option<Why> {
         match (fact.on_file_since, guard.within_s) {
             (None, _) => {}
             (Some(_), None) => return Some(Why::OnFile),

@@ -54,7 +54,7 @@ pub struct Reason<'a> {
     pub(crate) what: What<'a>,
     /// What became of it.
     pub outcome: Outcome,
-    pub(crate) inputs: Option<Inputs<'a>>,
+    pub(crate) inputs: Option<&'a Inputs<'a>>,
     pub(crate) program: &'a Program,
 }
 
@@ -102,7 +102,7 @@ pub struct WayReport<'a> {
     pub way: &'a Way,
     /// Whether it holds.
     pub truth: Truth,
-    inputs: Inputs<'a>,
+    inputs: &'a Inputs<'a>,
     one_of: RequirementId,
 }
 
@@ -218,7 +218,6 @@ impl<'a> Reason<'a> {
     /// The fact that it hangs on, as it was found; `None` where it hangs on none, as an approval does.
     pub fn found(&self) -> Option<Found<'a>> {
         let inputs = self.inputs?;
-        let evaluator = Evaluator::new(inputs);
         match &self.what {
             What::Field(field) => {
                 Some(found_in(inputs, Cow::Borrowed(&field.path), &Guard::FLOOR, self.outcome))
@@ -227,7 +226,7 @@ impl<'a> Reason<'a> {
             What::Requirement(_, requirement) => {
                 let Body::Expr(id) = requirement.body else { return None };
                 let levels = limits::EXPRESSION_DEPTH_MAX;
-                let (path, guard) = evaluator.deciding(id, Truth::True, levels)?;
+                let (path, guard) = Evaluator::new(inputs).deciding(id, Truth::True, levels)?;
                 Some(found_in(inputs, Cow::Borrowed(path), guard, self.outcome))
             }
             What::IssuedBy | What::Operation | What::Profile => None,
@@ -258,43 +257,30 @@ impl<'a> Reason<'a> {
     }
 }
 
-fn found_in<'a>(inputs: Inputs<'a>, path: Cow<'a, Path>, guard: &Guard, outcome: Outcome) -> Found<'a> {
-    let mut found = Found {
-        grade: None,
-        basis: BasisSet::EMPTY,
-        source: None,
-        why: None,
-        seen: Seen::Nothing,
-        needed: *guard,
-        path: Cow::Owned(path.fact.into()),
+fn found_in<'a>(inputs: &Inputs<'a>, path: Cow<'a, Path>, guard: &Guard, outcome: Outcome) -> Found<'a> {
+    let slot = inputs.table.slot(&path);
+    let (fact, held) = match slot {
+        Slot::Known(fact) => (Some(fact), Seen::Item(Item::of(&fact.value))),
+        Slot::Absent => (None, Seen::Absent),
+        Slot::Conflict => (None, Seen::Conflict),
+        Slot::Unknown => (None, Seen::Nothing),
     };
-    match inputs.table.slot(&path) {
-        Slot::Known(fact) => {
-            found.grade = Some(fact.grade);
-            found.basis = fact.basis;
-            found.source = fact.source.and_then(|index| inputs.table.sources.get(usize::from(index)));
-            found.seen = Seen::Item(Item::of(&fact.value));
-        }
-        Slot::Absent => found.seen = Seen::Absent,
-        Slot::Conflict => found.seen = Seen::Conflict,
-        Slot::Unknown => {}
+    let (seen, why) = match inputs.judge(path.fact, slot, guard) {
+        Look::Item(item) => (Seen::Item(item), None),
+        Look::Absent => (held, None),
+        Look::Unknown(why) => (held, Some(why)),
+    };
+    Found {
+        path,
+        grade: fact.map(|fact| fact.grade),
+        basis: fact.map_or(BasisSet::EMPTY, |fact| fact.basis),
+        source: fact
+            .and_then(|fact| fact.source)
+            .and_then(|index| inputs.table.sources.get(usize::from(index))),
+        why: why.or((outcome == Outcome::Unknown).then_some(Why::Vague)),
+        seen,
+        needed: *guard,
     }
-    if let Cow::Borrowed(path) = &path {
-        match inputs.look(path, guard) {
-            Look::Unknown(why) => found.why = Some(why),
-            Look::Item(item) => found.seen = Seen::Item(item),
-            Look::Absent => {}
-        }
-    }
-    if found.why.is_none() && outcome == Outcome::Unknown {
-        found.why = Some(match found.seen {
-            Seen::Conflict => Why::Conflict,
-            Seen::Nothing => Why::Missing,
-            Seen::Absent | Seen::Item(_) => Why::Vague,
-        });
-    }
-    found.path = path;
-    found
 }
 
 /// Writes what would mend a reason.

@@ -55,7 +55,7 @@ pub struct Appraised {
 pub enum NotVerified {
     /// The evidence is wrong.
     Refused(Reject),
-    /// The evidence holds together, and nothing ties it to an anchor.
+    /// The evidence lacks what would tie it to an anchor; [`Verdict`] has the rule.
     Unproven(Reject),
 }
 
@@ -66,13 +66,20 @@ impl From<Reject> for NotVerified {
 }
 
 /// The answer of an appraisal.
+///
+/// One rule tells `refused` from `unproven` in every format. Evidence that lacks what would tie its signer to an
+/// anchor is unproven: it names an attestation key alone that nobody enrolled, or an endorsement key without our
+/// record of a credential or without the TPM's answer to it. Evidence that brings certificates is held to them: where
+/// no path leads from them to an anchor, it is refused at stage `path`, whether the issuer is unknown
+/// (`issuer-unknown`) or known and did not sign (`link-signature`). Nothing of the statement was checked by then, so
+/// that a forgery and a genuine statement under an unlisted root have one answer. Neither verdict yields facts.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Verdict {
     /// The statement is genuine, about the request's key where there is a request, and its facts are attested.
     Verified,
     /// The evidence is wrong. It yields no facts.
     Refused(Reject),
-    /// The evidence holds together, and nothing ties it to an anchor. It yields no facts.
+    /// The evidence lacks what would tie it to an anchor. It yields no facts.
     Unproven(Reject),
 }
 

@@ -1,4 +1,4 @@
-//! The table of evidence formats.
+//! The table of evidence formats. What each answers follows one rule: [`Verdict`](crate::Verdict) has it.
 use crate::appraise::{Appraised, Input, NotVerified};
 use crate::{tpm, yubikey_piv};
 

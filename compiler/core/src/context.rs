@@ -6,6 +6,7 @@ use crate::values::LetState;
 use crate::{Options, suggest};
 use pkic_ir::{Citation, Expr, ExprId, Origin, Requirement, RequirementId};
 use pkic_syntax::ast;
+use pkic_vocab::time::Span;
 use pkic_vocab::{CATALOGUE, FactId};
 use std::collections::HashMap;
 
@@ -27,6 +28,7 @@ pub(crate) struct Cx<'a> {
     /// Mandates that are adopted somewhere, as entries of `names.mandates`: their place is their index in the program.
     pub(crate) mandates_in_force: Vec<usize>,
     suggestions_left: u32,
+    spans: HashMap<(u64, &'static str), Option<Span>>,
 }
 
 /// What the compiler knows of a requirement and the program does not say.
@@ -52,7 +54,14 @@ impl<'a> Cx<'a> {
             known: Vec::new(),
             mandates_in_force: Vec::new(),
             suggestions_left: SUGGESTIONS_MAX,
+            spans: HashMap::new(),
         }
+    }
+
+    /// The bounds of a span as the text has it; `None` past 400 years. The same few spans stand in every profile.
+    pub(crate) fn length_of(&mut self, duration: ast::Duration) -> Option<Span> {
+        let unit = duration.unit.as_str();
+        *self.spans.entry((duration.count, unit)).or_insert_with(|| Span::of(duration.count, unit))
     }
 
     /// A module; the index comes from a name table, so it is in range, and the root stands in for any other.

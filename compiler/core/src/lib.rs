@@ -28,6 +28,7 @@ mod testcases;
 mod values;
 
 pub use diagnostic::{Diagnostic, Fix, Related, Severity};
+pub use load::Headers;
 pub use testcase::{Change, Expect, TestCase, TestRow};
 
 use context::Cx;
@@ -81,9 +82,23 @@ pub struct Stats {
 
 /// Compiles the policy in `files[root]` with the policies that it uses, which are looked for among all `files` by
 /// the name in their header. Files that nothing uses are parsed no further than that header.
+///
+/// Where several have one name, the first of them counts.
 pub fn compile(files: &[SourceFile], root: usize, options: &Options) -> Compilation {
+    compile_among(files, &Headers::read(files), root, &|_| 0, options)
+}
+
+/// Compiles as [`compile`] does, with headers of `files` that were read before: so that many roots among them cost
+/// no more than their sum. Where several files have one name, the first of those with the lowest `rank` counts.
+pub fn compile_among(
+    files: &[SourceFile],
+    headers: &Headers,
+    root: usize,
+    rank: &dyn Fn(usize) -> u8,
+    options: &Options,
+) -> Compilation {
     let mut diagnostics = Vec::new();
-    let modules = load::load(files, root, &mut diagnostics);
+    let modules = load::load(files, headers, root, rank, &mut diagnostics);
     let mut cx = Cx::new(&modules, *options);
     let mut program = Program::default();
     let tests = lower(&mut cx, &mut program);

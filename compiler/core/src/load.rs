@@ -6,24 +6,67 @@ use crate::diagnostic::{Diagnostic, Severity};
 use crate::source::{Module, Places, range};
 use crate::suggest;
 use pkic_syntax::ast;
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 /// The edition that this compiler reads.
 const EDITION: u64 = 2026;
 
+/// What the headers of policy files say, read once for any number of compilations.
+#[derive(Debug, Clone, Default)]
+pub struct Headers {
+    /// Files by the name in their header, in order.
+    by_name: BTreeMap<String, Vec<usize>>,
+    /// The version in the header of each file, where it has one.
+    versions: Vec<Option<String>>,
+}
+
+impl Headers {
+    /// Reads the first words of every file, and nothing else of it.
+    pub fn read(files: &[SourceFile]) -> Headers {
+        let mut headers = Headers::default();
+        for (index, file) in files.iter().enumerate() {
+            if let Some(name) = header_name(&file.text) {
+                headers.by_name.entry(name.to_owned()).or_default().push(index);
+            }
+            headers.versions.push(header_version(&file.text).map(str::to_owned));
+        }
+        headers
+    }
+
+    fn version(&self, file: usize) -> Option<&str> {
+        self.versions.get(file)?.as_deref()
+    }
+
+    /// The file of that name; of several the first of the lowest rank.
+    fn find(&self, name: &str, rank: Rank<'_>) -> Option<usize> {
+        self.by_name.get(name).and_then(|files| first(files, rank))
+    }
+
+    /// The files of policies below that name.
+    fn below(&self, name: &str, rank: Rank<'_>) -> Vec<usize> {
+        let below = format!("{name}.");
+        let named = self.by_name.range(below.clone()..).take_while(|(name, _)| name.starts_with(&below));
+        named.filter_map(|(_, files)| first(files, rank)).collect()
+    }
+}
+
+/// Which file counts where several have one name: the lowest number.
+pub(crate) type Rank<'r> = &'r dyn Fn(usize) -> u8;
+
+fn first(files: &[usize], rank: Rank<'_>) -> Option<usize> {
+    files.iter().copied().min_by_key(|file| rank(*file))
+}
+
 /// Parses what is reachable from the root. The root stands last.
 pub(crate) fn load<'t>(
     files: &'t [SourceFile],
+    headers: &Headers,
     root: usize,
+    rank: Rank<'_>,
     diagnostics: &mut Vec<Diagnostic>,
 ) -> Vec<Module<'t>> {
-    let mut by_name: HashMap<&str, usize> = HashMap::new();
-    for (index, file) in files.iter().enumerate() {
-        if let Some(name) = header_name(&file.text) {
-            by_name.entry(name).or_insert(index);
-        }
-    }
-    let mut loader = Loader { files, by_name, modules: Vec::new(), states: HashMap::new(), diagnostics };
+    let mut loader =
+        Loader { files, headers, rank, modules: Vec::new(), states: HashMap::new(), diagnostics };
     if files.get(root).is_some() {
         loader.visit(root);
     }
@@ -39,7 +82,8 @@ enum State {
 
 struct Loader<'t, 'd> {
     files: &'t [SourceFile],
-    by_name: HashMap<&'t str, usize>,
+    headers: &'d Headers,
+    rank: Rank<'d>,
     modules: Vec<Module<'t>>,
     states: HashMap<usize, State>,
     diagnostics: &'d mut Vec<Diagnostic>,
@@ -158,25 +202,26 @@ impl<'t> Loader<'t, '_> {
         let mut missing = Vec::new();
         for decl in &module.ast.decls {
             let ast::DeclKind::Use(used) = &decl.kind else { continue };
-            let Some(file) = self.by_name.get(used.policy.text).copied() else {
+            let Some(file) = self.headers.find(used.policy.text, self.rank) else {
                 let message = format!("no policy `{}` was found", used.policy.text);
                 let mut diagnostic =
                     Diagnostic::error("E0106", module.file, range(used.policy.span), message);
-                diagnostic.help =
-                    Some(match suggest::nearest(used.policy.text, self.by_name.keys().copied()) {
+                diagnostic.help = Some(
+                    match suggest::nearest(used.policy.text, self.headers.by_name.keys().map(String::as_str))
+                    {
                         Some(name) => format!("did you mean `{name}`?"),
                         None => {
                             "a policy is found by the name in its first line, among the files beside this one"
                                 .to_owned()
                         }
-                    });
+                    },
+                );
                 self.diagnostics.push(diagnostic);
                 missing.push(used.policy.text.to_owned());
                 continue;
             };
-            let Some(version) = self.files.get(file).and_then(|file| header_version(&file.text)) else {
-                continue;
-            };
+            let headers = self.headers;
+            let Some(version) = headers.version(file) else { continue };
             if version != used.version.text {
                 let message = format!(
                     "`{}` is here in version \"{version}\", not \"{}\"",
@@ -189,16 +234,8 @@ impl<'t> Loader<'t, '_> {
                 );
             }
             wanted.push((file, used.policy.span, Wanted::Named));
-            let below = format!("{}.", used.policy.text);
-            let mut others: Vec<usize> = self
-                .by_name
-                .iter()
-                .filter(|(name, index)| name.starts_with(&below) && **index != module.file)
-                .filter(|(_, index)| {
-                    self.files.get(**index).and_then(|file| header_version(&file.text)) == Some(version)
-                })
-                .map(|(_, index)| *index)
-                .collect();
+            let mut others = headers.below(used.policy.text, self.rank);
+            others.retain(|other| *other != module.file && headers.version(*other) == Some(version));
             others.sort_unstable();
             wanted.extend(others.into_iter().map(|index| (index, used.policy.span, Wanted::Below)));
         }

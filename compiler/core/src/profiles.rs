@@ -29,6 +29,22 @@ pub(crate) struct Effective {
 }
 
 impl Effective {
+    /// What a profile has of its base before its own text; contents are merged by themselves.
+    fn inherited(&self) -> Effective {
+        Effective {
+            role: self.role,
+            tags: self.tags.clone(),
+            operations: self.operations.clone(),
+            issued_by: self.issued_by.clone(),
+            contents: Contents::default(),
+            lines: self.lines.clone(),
+            obligations: self.obligations.clone(),
+            adopted: self.adopted.clone(),
+            has_error: self.has_error,
+            depth: self.depth,
+        }
+    }
+
     /// Whether a certificate can come of it: it has operations that make one, and somebody who signs.
     pub(crate) fn is_issuable(&self) -> bool {
         let makes_one = |word: &Word| !matches!(word.name(), "revoke" | "crl-sign");
@@ -66,8 +82,11 @@ impl<'a> Cx<'a> {
         let mut lowered: Vec<Option<Profile>> = vec![None; count];
         for index in order {
             let parent = parents.get(index).copied().flatten();
-            let base = parent.and_then(|parent| effective.get(parent).cloned());
+            let base = parent.and_then(|parent| effective.get_mut(parent)).map(std::mem::take);
             let own = self.effective(index, base.as_ref(), mandates).unwrap_or_default();
+            if let (Some(base), Some(slot)) = (base, parent.and_then(|parent| effective.get_mut(parent))) {
+                *slot = base;
+            }
             let parent_name =
                 parent.and_then(|parent| self.names.profiles.entry(parent)).map(|entry| entry.name.clone());
             let profile = self.lowered_profile(index, &own, parent_name, mandates);
@@ -149,7 +168,8 @@ impl<'a> Cx<'a> {
                 diagnostic.with_help("refine a base that is nearer")
             });
         }
-        let mut own = Effective { contents: Contents::default(), depth, ..base.cloned().unwrap_or_default() };
+        let mut own = base.map(Effective::inherited).unwrap_or_default();
+        own.depth = depth;
         own.has_error |= is_lost;
         let root = self.modules.len().saturating_sub(1);
         let of_root = mandates.of_policies.get(root);

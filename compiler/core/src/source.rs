@@ -85,6 +85,12 @@ impl Module<'_> {
 }
 
 fn one_line(text: &str) -> String {
+    let bytes = text.as_bytes();
+    let is_plain = bytes.is_ascii() && !bytes.iter().any(|byte| byte.is_ascii_control());
+    let has_pair = |pair: &[u8]| bytes.windows(2).any(|two| two == pair);
+    if is_plain && !has_pair(b"  ") && !has_pair(b"//") {
+        return text.trim_end().to_owned();
+    }
     let mut line = String::with_capacity(text.len());
     let mut chars = text.chars().peekable();
     let mut in_string = false;
@@ -116,6 +122,9 @@ mod tests {
     #[test]
     fn a_requirement_is_told_on_one_line() {
         assert_eq!(one_line("a  in [ // why\n  b,\n c ]"), "a in [ b, c ]");
+        assert_eq!(one_line("a in [b, c] "), "a in [b, c]");
+        assert_eq!(one_line("a\tin [b]"), "a in [b]");
+        assert_eq!(one_line("ü  in [b]"), "ü in [b]");
         assert_eq!(one_line(r#"x == "a  // \" b" // c"#), r#"x == "a  // \" b""#);
     }
 

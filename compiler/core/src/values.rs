@@ -229,7 +229,7 @@ impl<'a> Cx<'a> {
                 None
             }
             ValueKind::Int(number) => self.int(module, ty, *number, value.span),
-            ValueKind::Duration(duration) => match (ty, Span::of(duration.count, duration.unit.as_str())) {
+            ValueKind::Duration(duration) => match (ty, self.length_of(*duration)) {
                 (Type::Span, Some(span)) => Some(Scalar::Span(span)),
                 (Type::Span, None) => {
                     self.error(module, "E0208", value.span, "a span is at most 400 years", |diagnostic| {
@@ -425,7 +425,7 @@ impl<'a> Cx<'a> {
         }
         let within_s = match grade.within {
             None => None,
-            Some(age) => match Span::of(age.count, age.unit.as_str()) {
+            Some(age) => match self.length_of(age) {
                 Some(span) => Some(span.min_s),
                 None => {
                     self.error(module, "E0208", age.span, "a span is at most 400 years", |diagnostic| {

@@ -1,18 +1,19 @@
 //! Whether a program is well formed: what every reader of a program may rely on.
-use crate::cost::{self, COST_MAX};
+use crate::cost;
 use crate::error::DecodeError;
 use crate::program::{
     Approval, Body, Citation, Exception, Field, Origin, Profile, Program, Requirement, RequirementId,
 };
 use crate::typing;
-use crate::{Constant, EXCEPTIONS_MAX, ExprId};
+use crate::{Constant, ExprId};
 use alloc::string::String;
 use alloc::vec::Vec;
 use pkic_vocab::{Purpose, Type, Word, Words, limits};
 
 /// Checks everything that the evaluator, the analysis and the emitters rely on.
 ///
-/// Indices are in range and point backwards; conditions are of bounded depth and cost, and fit their types; tables
+/// Indices are in range and point backwards; conditions are of bounded depth, and fit their types; each profile
+/// states its cost, which is bounded; tables
 /// are sorted, each name once; ways are not empty; dates have an extent; texts are within their limit.
 ///
 /// # Errors
@@ -36,8 +37,12 @@ pub fn check(program: &Program) -> Result<(), DecodeError> {
     for (at, profile) in program.profiles.iter().enumerate() {
         checker.profile(at, profile)?;
         let cost = cost::of_profile(program, &costs, profile);
-        if cost > COST_MAX {
-            return Err(DecodeError::Limit { what: "cost of a profile", at, found: cost, max: COST_MAX });
+        let max = limits::PROFILE_COST_MAX;
+        if cost > max {
+            return Err(DecodeError::Limit { what: "cost of a profile", at, found: cost, max });
+        }
+        if cost != profile.cost {
+            return Err(DecodeError::Cost { at, stated: profile.cost, found: cost });
         }
     }
     Ok(())
@@ -203,7 +208,7 @@ impl Checker<'_> {
             limit("arguments", at, obligation.arguments.len(), limits::LIST_LEN_MAX)?;
             obligation.arguments.iter().try_for_each(|(key, value)| text(at, key).and(text(at, value)))?;
         }
-        limit("exceptions", at, profile.exceptions.len(), EXCEPTIONS_MAX)?;
+        limit("exceptions", at, profile.exceptions.len(), limits::EXCEPTIONS_MAX)?;
         profile.exceptions.iter().try_for_each(|exception| self.exception(at, exception))?;
         limit("mandates of a profile", at, profile.mandates.len(), limits::PROFILES_MAX)?;
         for entry in &profile.mandates {

@@ -4,10 +4,6 @@ use crate::program::{Body, Profile, Program, RequirementId};
 use alloc::vec::Vec;
 use pkic_vocab::{Type, limits};
 
-/// The most that one decision may cost: two nested folds over full lists against a full list of constants, four times.
-/// At a few nanoseconds a step that is a fraction of a second, and refuses instead of hanging.
-pub const COST_MAX: u64 = 1 << 26;
-
 const MEMBERS: u64 = limits::FACT_LIST_LEN_MAX as u64;
 
 /// The cost of each condition of the program, in the order of [`Program::exprs`].

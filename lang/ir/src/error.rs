@@ -72,6 +72,15 @@ pub enum DecodeError {
         /// Index of the entry that holds it.
         at: usize,
     },
+    /// A profile states another cost than a decision on it has.
+    Cost {
+        /// Index of the profile.
+        at: usize,
+        /// What it states.
+        stated: u64,
+        /// What it is.
+        found: u64,
+    },
     /// `from` does not stand before `before`, or `min` is over `max`.
     Range {
         /// What has no extent.
@@ -98,6 +107,9 @@ impl fmt::Display for DecodeError {
             DecodeError::Order { what, at } => write!(f, "{what} {at} is out of order or stands twice"),
             DecodeError::Type { what, at } => write!(f, "entry {at}: its {what} does not fit"),
             DecodeError::Empty { what, at } => write!(f, "entry {at}: its {what} is empty"),
+            DecodeError::Cost { at, stated, found } => {
+                write!(f, "profile {at}: it states a cost of {stated}, a decision on it costs {found}")
+            }
             DecodeError::Range { what, at } => write!(f, "entry {at}: its {what} has no extent"),
         }
     }

@@ -21,11 +21,9 @@ pub use codec::{EDITION, FORMAT_VERSION};
 pub use error::DecodeError;
 pub use expr::{Atom, Constant, Expr, ExprId, Guard, Operand, Quantifier, Relation, Test};
 pub use index::ProgramIndex;
+pub use pkic_vocab::limits::EXCEPTIONS_MAX;
 pub use program::{
     AnchorDef, AnchorSet, Approval, Authority, Body, Citation, Exception, Field, Group, Mandate, MandateUse,
     Member, Obligation, Origin, Profile, Program, Requirement, RequirementId, SignerSet, Standing, Strength,
     Way,
 };
-
-/// Exceptions of one profile: one bit each in a decision; a profile with more of them is the exception.
-pub const EXCEPTIONS_MAX: usize = 64;

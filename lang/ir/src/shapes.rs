@@ -89,7 +89,7 @@ record!(Field [limits::LIST_LEN_MAX] {
     name, path, extension, min, max, critical, constraint, fixed, default, span_s_max, filler, text, cites, origin,
 });
 record!(Obligation [limits::LIST_LEN_MAX] { name, arguments, from, before, when, cites, origin });
-record!(Exception [crate::EXCEPTIONS_MAX] {
+record!(Exception [limits::EXCEPTIONS_MAX] {
     name, waives, when, from, before, at_most, approvals, reason, requirements, origin,
 });
 record!(Mandate [limits::PROFILES_MAX] { name, title, cites, origin });

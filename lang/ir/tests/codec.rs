@@ -38,6 +38,7 @@ fn every_flipped_bit_is_refused_or_means_something_else() {
     original.profiles.truncate(1);
     original.profiles[0].contents.truncate(3);
     original.authorities.iter_mut().for_each(|authority| authority.certified_as = Some(0));
+    original.fill_costs();
     check(&original).unwrap();
     let bytes = original.encode();
     let mut refused = 0;
@@ -174,9 +175,24 @@ fn whatever_is_wrong_is_found() {
     for (what, spoil) in cases {
         let mut program = program(5);
         spoil(&mut program);
+        program.fill_costs();
         assert!(check(&program).is_err(), "{what} passes");
         assert!(Program::decode(&program.encode()).is_err(), "{what} is read");
     }
+}
+
+#[test]
+fn a_program_that_states_a_wrong_cost_is_refused() {
+    let mut program = program(5);
+    let found = program.profiles[0].cost;
+    assert!(found > 0);
+    for stated in [0, found - 1, found + 1, u64::MAX] {
+        program.profiles[0].cost = stated;
+        assert_eq!(check(&program), Err(DecodeError::Cost { at: 0, stated, found }));
+        assert_eq!(Program::decode(&program.encode()), Err(DecodeError::Cost { at: 0, stated, found }));
+    }
+    program.profiles[0].cost = found;
+    assert_eq!(check(&program), Ok(()));
 }
 
 fn atom(path: &str, test: Test) -> Expr {

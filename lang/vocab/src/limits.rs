@@ -10,6 +10,15 @@ pub const LIST_LEN_MAX: usize = 256;
 pub const FACT_LIST_LEN_MAX: usize = 256;
 /// Requirements that bind one profile, inherited and mandated ones included: one result byte each fits a stack frame.
 pub const PROFILE_REQUIREMENTS_MAX: usize = 512;
+/// Steps of one decision, nodes and list members: two nested folds over full lists against a full list of constants,
+/// four times. At a few nanoseconds a step that is a fraction of a second, and refuses instead of hanging.
+pub const PROFILE_COST_MAX: u64 = 1 << 26;
+/// Exceptions of one profile: one bit each of a 64-bit word; a profile with more of them is itself the exception.
+pub const EXCEPTIONS_MAX: usize = 64;
+/// Approvals that one decision counts: one bit each of a 64-bit word. Further ones are left out, which only refuses.
+pub const APPROVALS_MAX: usize = 64;
+/// Approval lines that one decision counts: two persons a line use up [`APPROVALS_MAX`]. With more lines none is filled.
+pub const APPROVAL_LINES_MAX: usize = 32;
 /// Profiles of one program: the largest estate that we know of has a few hundred; the benches run at 10,000.
 pub const PROFILES_MAX: usize = 65_536;
 /// Nodes of all conditions of one program.

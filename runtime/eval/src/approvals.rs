@@ -1,22 +1,18 @@
 //! Approvals: distinct persons over all lines of a decision, as a matching of persons to lines.
 use pkic_ir::Approval;
 use pkic_ir::Program;
-
-/// Persons that a decision counts; more than that are left out, which can only refuse.
-pub(crate) const PERSONS_MAX: usize = 64;
-/// Lines that a decision counts; with more of them none is satisfied.
-pub(crate) const LINES_MAX: usize = 32;
+use pkic_vocab::limits::{APPROVAL_LINES_MAX, APPROVALS_MAX};
 
 /// Approval lines, in the order in which persons are given to them.
 #[derive(Clone, Copy)]
 pub(crate) struct Lines {
-    lines: [(u32, u32); LINES_MAX],
+    lines: [(u32, u32); APPROVAL_LINES_MAX],
     len: usize,
     overflows: bool,
 }
 
 impl Lines {
-    pub(crate) const EMPTY: Lines = Lines { lines: [(0, 0); LINES_MAX], len: 0, overflows: false };
+    pub(crate) const EMPTY: Lines = Lines { lines: [(0, 0); APPROVAL_LINES_MAX], len: 0, overflows: false };
 
     pub(crate) fn push(&mut self, approval: &Approval) {
         match self.lines.get_mut(self.len) {
@@ -34,20 +30,20 @@ pub(crate) struct Persons<'a> {
     program: &'a Program,
     approvals: &'a [(u32, &'a str)],
     /// The line that the person of an approval is given to.
-    given: [Option<usize>; PERSONS_MAX],
+    given: [Option<usize>; APPROVALS_MAX],
 }
 
 impl<'a> Persons<'a> {
     pub(crate) fn new(program: &'a Program, approvals: &'a [(u32, &'a str)]) -> Persons<'a> {
-        Persons { program, approvals, given: [None; PERSONS_MAX] }
+        Persons { program, approvals, given: [None; APPROVALS_MAX] }
     }
 
     /// How many persons each line gets, at most what it asks for, in the order of the lines.
     ///
     /// A line keeps what it has when a later one is served (augmenting paths only swap persons), so that a line falls
     /// short only if it cannot be filled beside those before it.
-    pub(crate) fn serve(&mut self, lines: &Lines) -> [u32; LINES_MAX] {
-        let mut served = [0u32; LINES_MAX];
+    pub(crate) fn serve(&mut self, lines: &Lines) -> [u32; APPROVAL_LINES_MAX] {
+        let mut served = [0u32; APPROVAL_LINES_MAX];
         if lines.overflows {
             return served;
         }
@@ -71,7 +67,7 @@ impl<'a> Persons<'a> {
         let Some((group, _)) = lines.lines.get(line) else {
             return false;
         };
-        for at in 0..self.approvals.len().min(PERSONS_MAX) {
+        for at in 0..self.approvals.len().min(APPROVALS_MAX) {
             let Some(person) = self.person_of(at, *group) else {
                 continue;
             };
@@ -97,6 +93,6 @@ impl<'a> Persons<'a> {
         let members = &self.program.groups.get(usize::try_from(group).ok()?)?.members;
         let is_member = members.binary_search_by(|member| member.name.as_str().cmp(name)).is_ok();
         let first = self.approvals.iter().position(|(_, other)| other == name)?;
-        (*of == group && is_member && first < PERSONS_MAX).then_some(first)
+        (*of == group && is_member && first < APPROVALS_MAX).then_some(first)
     }
 }

@@ -3,7 +3,6 @@ use crate::compare;
 use crate::logic::Truth;
 use crate::lookup::{Inputs, Item, Look, Why};
 use core::cell::Cell;
-use pkic_ir::cost::COST_MAX;
 use pkic_ir::{Atom, Expr, ExprId, Guard, Operand, Quantifier, Relation, Test};
 use pkic_vocab::{Path, Value, limits};
 
@@ -19,7 +18,7 @@ type Around<'a> = [Option<Item<'a>>; 2];
 
 impl<'a> Evaluator<'a> {
     pub(crate) fn new(inputs: &'a Inputs<'a>) -> Evaluator<'a> {
-        Evaluator { inputs, steps_left: Cell::new(COST_MAX) }
+        Evaluator { inputs, steps_left: Cell::new(limits::PROFILE_COST_MAX) }
     }
 
     /// Whether a condition holds.

@@ -1,5 +1,5 @@
 //! The decision: computed once, held inline, explained on demand.
-use crate::approvals::{LINES_MAX, Lines, PERSONS_MAX, Persons};
+use crate::approvals::{Lines, Persons};
 use crate::ask::Ask;
 use crate::condition::Evaluator;
 use crate::logic::Truth;
@@ -124,7 +124,7 @@ impl<'a> Decision<'a> {
         decision.scope = scope;
         let is_within_limits = profile.requirements.len() <= decision.requirements.len()
             && profile.contents.len() <= decision.fields.len()
-            && profile.exceptions.len() <= pkic_ir::EXCEPTIONS_MAX;
+            && profile.exceptions.len() <= limits::EXCEPTIONS_MAX;
         if !is_within_limits {
             decision.inputs = None;
             return decision;
@@ -248,7 +248,7 @@ impl<'a> Decision<'a> {
             return;
         }
         let mut lines = Lines::EMPTY;
-        let mut places = [0usize; LINES_MAX];
+        let mut places = [0usize; limits::APPROVAL_LINES_MAX];
         let mut count = 0usize;
         for turn in 0..3u8 {
             for (at, id) in profile.requirements.iter().enumerate() {
@@ -429,7 +429,7 @@ fn is_exception_approved(program: &Program, ask: Ask<'_>, exception: &Exception)
     let mut lines = Lines::EMPTY;
     exception.approvals.iter().for_each(|approval| lines.push(approval));
     let mine = ask.exception_approvals.iter().filter(|(name, ..)| *name == exception.name);
-    let mut approvals = [(0, ""); PERSONS_MAX];
+    let mut approvals = [(0, ""); limits::APPROVALS_MAX];
     let mut count = 0usize;
     for (place, (_, group, member)) in approvals.iter_mut().zip(mine) {
         *place = (*group, *member);

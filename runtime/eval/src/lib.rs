@@ -47,19 +47,15 @@ pub fn evaluate<'a>(program: &'a Program, table: &'a FactTable, ask: &Ask<'a>, n
 /// drafts for each and asks [`evaluate`].
 pub fn decide<'a>(program: &'a Program, table: &'a FactTable, ask: &Ask<'a>, now: i64) -> Decision<'a> {
     let authorities = profile(program, ask.profile).map_or(&[][..], |profile| &profile.issued_by);
-    if ask.authority.is_some() || authorities.is_empty() {
+    let by = |authority: u32| evaluate(program, table, &Ask { authority: Some(authority), ..*ask }, now);
+    let (None, Some((first, others))) = (ask.authority, authorities.split_first()) else {
         return evaluate(program, table, ask, now);
+    };
+    let decision = by(*first);
+    if decision.is_permit() {
+        return decision;
     }
-    let mut refusal = None;
-    for authority in authorities {
-        let ask = Ask { authority: Some(*authority), ..*ask };
-        let decision = evaluate(program, table, &ask, now);
-        if decision.is_permit() {
-            return decision;
-        }
-        refusal.get_or_insert(decision);
-    }
-    refusal.unwrap_or_else(|| Decision::without_profile(program))
+    others.iter().map(|authority| by(*authority)).find(Decision::is_permit).unwrap_or(decision)
 }
 
 /// Judges a signer's key by the profile that its authority is certified as (design D14): the requirements on key,

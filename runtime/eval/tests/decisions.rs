@@ -162,6 +162,7 @@ fn with_approvals(lines: &[(u32, u32)]) -> Program {
         program.requirements.push(Requirement { id: format!("approve.{group}"), body, ..template });
         program.profiles[0].requirements.push(RequirementId(program.requirements.len() as u32 - 1));
     }
+    program.fill_costs();
     check(&program).unwrap();
     program
 }

@@ -105,6 +105,7 @@ fn without_approvals(mut program: Program) -> Program {
     for exception in program.profiles.iter_mut().flat_map(|profile| &mut profile.exceptions) {
         exception.approvals.clear();
     }
+    program.fill_costs();
     pkic_ir::check(&program).unwrap();
     program
 }

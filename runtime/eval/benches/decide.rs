@@ -1,14 +1,16 @@
 //! From a filled table to a decision with all its reasons read, at 1, 100 and 10,000 profiles.
-#![allow(clippy::unwrap_used, clippy::indexing_slicing, missing_docs)]
+#![allow(clippy::unwrap_used, missing_docs)]
+#[path = "by_hand/rules.rs"]
+mod by_hand;
 #[path = "../tests/estate/mod.rs"]
 mod estate;
 
+use by_hand::ByHand;
 use core::fmt::{self, Write};
 use divan::counter::ItemsCount;
 use divan::{AllocProfiler, Bencher, black_box};
 use pkic_eval::{Ask, decide, operation};
 use pkic_ir::ProgramIndex;
-use pkic_vocab::{FactTable, Grade, Slot, Value};
 
 #[global_allocator]
 static COUNTING: AllocProfiler = AllocProfiler::system();
@@ -49,6 +51,21 @@ fn name_to_decision_with_reasons(bencher: Bencher<'_, '_>, profiles: usize) {
     });
 }
 
+/// The same, and of each reason what was needed, what was found with its grade and basis, and the line.
+#[divan::bench(args = PROFILES)]
+fn and_every_reason_read(bencher: Bencher<'_, '_>, profiles: usize) {
+    let (program, table) = (estate::program(profiles), estate::table());
+    let ask = Ask::new(profiles as u32 / 2, operation("issue").unwrap());
+    bencher.bench_local(|| {
+        let decision = decide(&program, black_box(&table), &ask, estate::NOW);
+        for reason in decision.reasons() {
+            let found = reason.found().map(|found| (found.grade, found.basis, found.why));
+            black_box((reason.outcome, reason.need(), found, reason.origin()));
+        }
+        black_box(decision.is_permit())
+    });
+}
+
 #[divan::bench(args = PROFILES)]
 fn and_what_was_found_written(bencher: Bencher<'_, '_>, profiles: usize) {
     let (program, table) = (estate::program(profiles), estate::table());
@@ -73,44 +90,14 @@ fn a_refusal_with_ids(bencher: Bencher<'_, '_>) {
     bencher.bench_local(|| black_box(decide(&program, black_box(&table), &ask, estate::NOW).failing()));
 }
 
-/// The same rules written by hand in Rust, without reasons.
+/// The same rules written by hand in Rust, for one profile, each with what became of it but nothing to explain it.
 #[divan::bench]
 fn by_hand(bencher: Bencher<'_, '_>) {
-    let table = estate::table();
-    let names = [
-        "key.storage",
-        "key.export",
-        "key.algorithm",
-        "evidence.bound",
-        "request.proof-of-possession",
-        "module.vendor",
-        "evidence.freshness",
-        "key.origin",
-        "request.tags",
-        "certificate.validity",
-        "certificate.san.dns",
-    ];
-    let ids = names.map(|name| estate::path(name).fact);
-    let known = |table: &FactTable, at: usize, grade: Grade, is: &dyn Fn(&Value) -> bool| matches!(table.get(ids[at]), Slot::Known(fact) if fact.grade >= grade && is(&fact.value));
-    let word =
-        |value: &Value, names: &[&str]| matches!(value, Value::Word(word) if names.contains(&word.name()));
-    bencher.bench_local(|| {
-        let table = black_box(&table);
-        let hsm = |value: &Value| matches!(value, Value::Word(word) if word.name().starts_with("hsm."));
-        let permit = known(table, 0, Grade::Attested, &|v| hsm(v) || word(v, &["tpm.discrete", "se.token"]))
-            && known(table, 1, Grade::Attested, &|v| word(v, &["never"]))
-            && known(table, 2, Grade::Claimed, &|v| word(v, &["ecdsa-p256", "rsa-3072"]))
-            && known(table, 3, Grade::Attested, &|v| *v == Value::Bool(true))
-            && known(table, 4, Grade::Claimed, &|v| *v == Value::Bool(true))
-            && known(table, 5, Grade::Attested, &|v| word(v, &["infineon", "nuvoton"]))
-            && known(table, 6, Grade::Attested, &|v| word(v, &["nonce", "request-nonce"]))
-            && known(table, 7, Grade::Attested, &|v| word(v, &["generated"]))
-            && known(table, 8, Grade::Observed, &|v| matches!(v, Value::List(tags) if tags.is_empty()))
-            && known(table, 9, Grade::Claimed, &|v| matches!(v, Value::Span(s) if *s <= 100 * 86_400))
-            && known(table, 10, Grade::Claimed, &|v| {
-                let below = |v: &Value| matches!(v, Value::DnsName(n) if n.ends_with(".bank.example"));
-                matches!(v, Value::List(names) if names.iter().all(below))
-            });
-        black_box(permit)
-    });
+    let (table, rules) = (estate::table(), ByHand::new());
+    let issue = operation("issue").unwrap();
+    assert_eq!(rules.failing(&table, issue, 0, estate::NOW), 0);
+    let mut weak = estate::table();
+    weak.forget(estate::path("key.origin")).unwrap();
+    assert_eq!(rules.failing(&weak, issue, 0, estate::NOW), 1 << 9);
+    bencher.bench_local(|| black_box(rules.failing(black_box(&table), black_box(issue), 0, estate::NOW)));
 }

@@ -4,8 +4,9 @@ use crate::files;
 use crate::report::{Finding, Fix, Place, Related, Severity, Sources};
 use crate::stdlib;
 use crate::suggest::nearest;
-use pkic_compiler::{Compilation, Diagnostic, Options, SourceFile, compile};
+use pkic_compiler::{Compilation, Diagnostic, Headers, Options, SourceFile, compile_among};
 use pkic_ir::{Origin, Profile, Program};
+use std::cell::OnceCell;
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
@@ -14,13 +15,15 @@ pub(crate) struct Workspace {
     files: Vec<SourceFile>,
     paths: Vec<Option<PathBuf>>,
     roots: usize,
+    headers: OnceCell<Headers>,
 }
 
 impl Workspace {
     /// Reads the policies among `paths` and every policy beside them.
     pub(crate) fn read(paths: &[PathBuf]) -> Result<Workspace, Failure> {
         let roots = files::policies(paths)?;
-        let mut workspace = Workspace { files: Vec::new(), paths: Vec::new(), roots: roots.len() };
+        let mut workspace =
+            Workspace { files: Vec::new(), paths: Vec::new(), roots: roots.len(), headers: OnceCell::new() };
         let mut seen = BTreeSet::new();
         for path in &roots {
             seen.insert(canonical(path));
@@ -72,7 +75,7 @@ impl Workspace {
 
     /// Compiles one policy with all others at hand.
     pub(crate) fn compile(&self, root: usize, at: Option<i64>) -> Compilation {
-        self.compile_files(&self.files, root, at)
+        self.compile_files(&self.files, self.headers.get_or_init(|| Headers::read(&self.files)), root, at)
     }
 
     /// Compiles one policy with another text in its place.
@@ -81,35 +84,25 @@ impl Workspace {
         if let Some(file) = files.get_mut(root) {
             file.text = text;
         }
-        self.compile_files(&files, root, None)
+        self.compile_files(&files, &Headers::read(&files), root, None)
     }
 
-    /// Where folders have policies of the same name, the one beside the root counts: the compiler takes the first.
-    /// A policy that uses none is compiled alone, so that the cost of a thousand of them is a thousand times that of one.
-    fn compile_files(&self, files: &[SourceFile], root: usize, at: Option<i64>) -> Compilation {
+    /// Where folders have policies of the same name, the root and then the one beside it counts.
+    fn compile_files(
+        &self,
+        files: &[SourceFile],
+        headers: &Headers,
+        root: usize,
+        at: Option<i64>,
+    ) -> Compilation {
         let folder = |file: usize| self.path(file).and_then(Path::parent);
         let here = folder(root);
-        let uses = files.get(root).is_some_and(|file| file.text.split_whitespace().any(|word| word == "use"));
-        if uses && (0..files.len()).all(|file| folder(file) == here || self.path(file).is_none()) {
-            return compile(files, root, &Options { at });
-        }
-        let (mut order, elsewhere): (Vec<usize>, Vec<usize>) =
-            (0..files.len()).filter(|file| *file != root).partition(|file| folder(*file) == here);
-        order.insert(0, root);
-        order.extend(elsewhere);
-        if !uses {
-            order.truncate(1);
-        }
-        let ordered: Vec<SourceFile> = order.iter().filter_map(|file| files.get(*file).cloned()).collect();
-        let mut compilation = compile(&ordered, 0, &Options { at });
-        let back = |file: &mut usize| *file = order.get(*file).copied().unwrap_or(*file);
-        for diagnostic in &mut compilation.diagnostics {
-            back(&mut diagnostic.file);
-            diagnostic.related.iter_mut().for_each(|other| back(&mut other.file));
-            diagnostic.fix.iter_mut().for_each(|fix| back(&mut fix.file));
-        }
-        compilation.tests.iter_mut().for_each(|test| back(&mut test.file));
-        compilation
+        let rank = |file: usize| match file == root {
+            true => 0,
+            false if folder(file) == here => 1,
+            false => 2,
+        };
+        compile_among(files, headers, root, &rank, &Options { at })
     }
 
     /// All texts, for reports.

@@ -1,5 +1,5 @@
 //! The results of tests: for a person, in JSON, and as JUnit XML.
-use super::coverage::{Line, percent, total};
+use super::coverage::{Line, NOT_COUNTED, percent, total};
 use crate::failure::Exit;
 use crate::output::{Answer, Outcome, Page, inert};
 use crate::report::human::{self, Colour, number};
@@ -110,6 +110,9 @@ fn coverage(page: &mut Page, results: &Results) {
         page.table("  ", &missing);
         page.gap();
     }
+    if !results.coverage.is_empty() {
+        page.line(format_args!("not counted: {}", NOT_COUNTED.join(", ")));
+    }
 }
 
 #[derive(Serialize)]
@@ -149,6 +152,7 @@ struct JsonCoverage<'a> {
     percent: usize,
     covered: usize,
     wanted: usize,
+    not_counted: [&'static str; 3],
     lines: &'a [Line],
 }
 
@@ -170,7 +174,13 @@ pub(crate) fn json(results: &Results) -> Outcome {
         summary: Summary { passed: results.rows.len().saturating_sub(failed), failed },
         rows: rows.collect(),
         findings: crate::report::json::findings(&results.broken, &results.sources),
-        coverage: JsonCoverage { percent: results.covered(), covered, wanted, lines: &results.coverage },
+        coverage: JsonCoverage {
+            percent: results.covered(),
+            covered,
+            wanted,
+            not_counted: NOT_COUNTED,
+            lines: &results.coverage,
+        },
     };
     Answer::json(&report, results.exit())
 }

@@ -37,7 +37,7 @@ impl Write for Fixed {
 
 const PROFILES: [usize; 3] = [1, 100, 10_000];
 
-#[divan::bench(args = PROFILES)]
+#[divan::bench(args = PROFILES, sample_size = 64)]
 fn name_to_decision_with_reasons(bencher: Bencher<'_, '_>, profiles: usize) {
     let (program, table) = (estate::program(profiles), estate::table());
     let index = ProgramIndex::new(&program);
@@ -52,7 +52,7 @@ fn name_to_decision_with_reasons(bencher: Bencher<'_, '_>, profiles: usize) {
 }
 
 /// The same, and of each reason what was needed, what was found with its grade and basis, and the line.
-#[divan::bench(args = PROFILES)]
+#[divan::bench(args = PROFILES, sample_size = 64)]
 fn and_every_reason_read(bencher: Bencher<'_, '_>, profiles: usize) {
     let (program, table) = (estate::program(profiles), estate::table());
     let ask = Ask::new(profiles as u32 / 2, operation("issue").unwrap());
@@ -66,7 +66,7 @@ fn and_every_reason_read(bencher: Bencher<'_, '_>, profiles: usize) {
     });
 }
 
-#[divan::bench(args = PROFILES)]
+#[divan::bench(args = PROFILES, sample_size = 64)]
 fn and_what_was_found_written(bencher: Bencher<'_, '_>, profiles: usize) {
     let (program, table) = (estate::program(profiles), estate::table());
     let ask = Ask::new(profiles as u32 / 2, operation("issue").unwrap());
@@ -82,7 +82,7 @@ fn and_what_was_found_written(bencher: Bencher<'_, '_>, profiles: usize) {
     });
 }
 
-#[divan::bench]
+#[divan::bench(sample_size = 64)]
 fn a_refusal_with_ids(bencher: Bencher<'_, '_>) {
     let (program, mut table) = (estate::program(100), estate::table());
     table.forget(estate::path("key.storage")).unwrap();
@@ -91,7 +91,7 @@ fn a_refusal_with_ids(bencher: Bencher<'_, '_>) {
 }
 
 /// The same rules written by hand in Rust, for one profile, each with what became of it but nothing to explain it.
-#[divan::bench]
+#[divan::bench(sample_size = 64)]
 fn by_hand(bencher: Bencher<'_, '_>) {
     let (table, rules) = (estate::table(), ByHand::new());
     let issue = operation("issue").unwrap();

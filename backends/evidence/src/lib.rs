@@ -1,6 +1,6 @@
 //! Evidence formats: bytes to attested facts.
 //!
-//! Start with [`appraise`], then [`formats`], the table of everything that this build can read. A format is one file
+//! Start with [`appraise()`], then [`formats`], the table of everything that this build can read. A format is one file
 //! and one line in that table: it finds its statement, reaches the signing key from an anchor, mints the statement
 //! with `pkic-facts`, and says which facts it carries. It never compares keys or nonces itself: binding and freshness
 //! are decided once, in `pkic_facts::facts`. Nothing here reads a file or a clock, and nothing knows a policy.

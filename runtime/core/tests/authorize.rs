@@ -216,6 +216,7 @@ fn the_policy_refuses_by_what_the_evidence_says() {
     let mut discrete = anchored(program(), case.device.spki_sha256(), Purpose::Production);
     let named = vec![word(Words::Storage, "tpm.discrete")];
     discrete.exprs[0] = is_in("key.storage", Constant::Words { words: Words::Storage, named });
+    discrete.fill_costs();
     assert_eq!(failing(&Case { loaded: signed(&discrete), ..case }), ["key.storage"], "a token is no TPM");
     let another_device = Case { device: Device::new("production"), ..Case::new() };
     assert_eq!(failing(&another_device), ["key.storage"], "the policy does not name this anchor");

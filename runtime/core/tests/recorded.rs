@@ -51,6 +51,7 @@ fn virtual_tpms(purpose: Purpose) -> Program {
     let mut program = anchored(program(), spki_of("ek-root.der").0, purpose);
     let named = vec![word(Words::Storage, "tpm.virtual")];
     program.exprs[0] = is_in("key.storage", Constant::Words { words: Words::Storage, named });
+    program.fill_costs();
     program
 }
 

@@ -48,6 +48,8 @@ pub enum Words {
     AuthorityState,
     /// Status of a certificate or advisory.
     Status,
+    /// Status of a module's validation or certificate.
+    Validation,
     /// Severity of an advisory, least first.
     Severity,
     /// Mode of a boot layer (Open DICE).
@@ -276,6 +278,12 @@ const STATUS: &[WordDef] = &[
     word("affected", "an advisory that affects this firmware"),
 ];
 
+const VALIDATION: &[WordDef] = &[
+    word("active", "on the list of what new systems may use"),
+    word("historical", "kept for systems that have it already"),
+    word("revoked", "withdrawn by the scheme"),
+];
+
 const SEVERITY: &[WordDef] = &[word("low", ""), word("medium", ""), word("high", ""), word("critical", "")];
 
 const LAYER_MODE: &[WordDef] = &[
@@ -299,7 +307,7 @@ const KEY_USAGE: &[WordDef] = &[
 
 impl Words {
     /// All enumerations.
-    pub const ALL: [Words; 19] = [
+    pub const ALL: [Words; 20] = [
         Words::Storage,
         Words::Algorithm,
         Words::Origin,
@@ -316,6 +324,7 @@ impl Words {
         Words::Trust,
         Words::AuthorityState,
         Words::Status,
+        Words::Validation,
         Words::Severity,
         Words::LayerMode,
         Words::KeyUsage,
@@ -340,6 +349,7 @@ impl Words {
             Words::Trust => "trust",
             Words::AuthorityState => "authority-state",
             Words::Status => "status",
+            Words::Validation => "validation-status",
             Words::Severity => "severity",
             Words::LayerMode => "layer-mode",
             Words::KeyUsage => "key-usage",
@@ -365,6 +375,7 @@ impl Words {
             Words::Trust => TRUST,
             Words::AuthorityState => AUTHORITY_STATE,
             Words::Status => STATUS,
+            Words::Validation => VALIDATION,
             Words::Severity => SEVERITY,
             Words::LayerMode => LAYER_MODE,
             Words::KeyUsage => KEY_USAGE,

@@ -1,7 +1,11 @@
 //! The policies that come with pkic, embedded: `use std "…"` finds them without a file.
 
 /// Name for messages, and text.
-pub(crate) const FILES: &[(&str, &str)] = &[];
+pub(crate) const FILES: &[(&str, &str)] = &[
+    ("stdlib-profiles/lab.pki", include_str!("../../../stdlib-profiles/lab.pki")),
+    ("stdlib-profiles/mandates-cabf.pki", include_str!("../../../stdlib-profiles/mandates-cabf.pki")),
+    ("stdlib-profiles/profiles.pki", include_str!("../../../stdlib-profiles/profiles.pki")),
+];
 
 #[cfg(test)]
 mod tests {

@@ -194,7 +194,8 @@ impl Facts {
     ///
     /// # Errors
     /// [`Reject::PossessionUnproven`], [`Reject::KeyMismatch`], [`Reject::NonceMismatch`],
-    /// [`Reject::OtherEvidence`]; [`Reject::ValueUnfit`] where a value does not fit. Nothing is added then.
+    /// [`Reject::OtherEvidence`], [`Reject::OtherMoment`]; [`Reject::ValueUnfit`] where a value does not fit. Nothing is
+    /// added then.
     pub fn attest<S: Statement>(
         &mut self,
         evidence: &Evidence,
@@ -227,11 +228,11 @@ impl Facts {
             let fact = Fact { purpose, source, ..Fact::new(value, Grade::Attested, basis) };
             put(&mut table, path, fact)?;
         }
-        self.table = table;
         let provenance = match self.provenance() {
-            Some(held) => held.merged(provenance),
+            Some(held) => held.merged(provenance)?,
             None => provenance.clone(),
         };
+        self.table = table;
         self.attested = Some(Attested { provenance, binding });
         Ok(binding)
     }

@@ -261,6 +261,13 @@ pub enum Reject {
         /// SHA-256 of the item that the fact came from.
         found: Sha256Digest,
     },
+    /// Two statements of one item were appraised at different moments: what held at one need not hold at the other.
+    OtherMoment {
+        /// When the first was appraised.
+        expected: i64,
+        /// When the second was.
+        found: i64,
+    },
     /// The evidence answers another challenge than ours.
     NonceMismatch {
         /// Our challenge.
@@ -366,6 +373,7 @@ impl Reject {
             Reject::PossessionUnproven { .. } => ("possession-unproven", Stage::Binding),
             Reject::KeyMismatch { .. } => ("key-mismatch", Stage::Binding),
             Reject::OtherEvidence { .. } => ("other-evidence", Stage::Binding),
+            Reject::OtherMoment { .. } => ("other-moment", Stage::Freshness),
             Reject::NonceMismatch { .. } => ("nonce-mismatch", Stage::Freshness),
             Reject::VersionUnsupported { .. } => ("version-unsupported", Stage::Parse),
             Reject::SignerUnknown { .. } => ("signer-unknown", Stage::Signature),
@@ -447,6 +455,12 @@ impl fmt::Display for Reject {
             Reject::OtherEvidence { expected, found } => {
                 write!(f, "a fact comes from the evidence `{found}`, not from `{expected}`")
             }
+            Reject::OtherMoment { expected, found } => write!(
+                f,
+                "a statement was appraised as of {}, another as of {}",
+                format_date(*found),
+                format_date(*expected)
+            ),
             Reject::NonceMismatch { expected, found } => {
                 write!(f, "the nonce is {found}, ours was {expected}")
             }

@@ -144,7 +144,17 @@ impl Provenance {
     }
 
     /// What rests on both, and so on the anchors of both.
-    pub(crate) fn merged(&self, other: &Provenance) -> Provenance {
+    ///
+    /// # Errors
+    /// [`Reject::OtherEvidence`] where the items differ; [`Reject::OtherMoment`] where they were appraised at different
+    /// moments: a path that held at the one need not hold at the other.
+    pub(crate) fn merged(&self, other: &Provenance) -> Result<Provenance, Reject> {
+        if self.evidence != other.evidence {
+            return Err(Reject::OtherEvidence { expected: self.evidence, found: other.evidence });
+        }
+        if self.now != other.now {
+            return Err(Reject::OtherMoment { expected: self.now, found: other.now });
+        }
         let mut anchors: Vec<AnchorRef> = Vec::new();
         for anchor in self.anchors().chain(other.anchors()) {
             if !anchors.contains(anchor) {
@@ -154,14 +164,14 @@ impl Provenance {
         // Stable, so that the first of two with one purpose stays the first. Purposes are ordered from production away.
         anchors.sort_by_key(|anchor| std::cmp::Reverse(anchor.purpose));
         let mut anchors = anchors.into_iter();
-        Provenance {
+        Ok(Provenance {
             evidence: self.evidence,
             anchor: anchors.next().unwrap_or_else(|| self.anchor.clone()),
             others: anchors.collect(),
-            now: self.now.min(other.now),
+            now: self.now,
             not_after: [self.not_after, other.not_after].into_iter().flatten().min(),
             weak_hash: self.weak_hash || other.weak_hash,
-        }
+        })
     }
 }
 
@@ -254,21 +264,17 @@ impl VerifiedPath {
     }
 }
 
-/// Makes one verified value of two from the same item of evidence. It rests on both.
+/// Makes one verified value of two from the same item of evidence, appraised at the same moment. It rests on both.
 ///
 /// # Errors
-/// [`Reject::OtherEvidence`] where the items differ; those of `combine`.
+/// [`Reject::OtherEvidence`] where the items differ; [`Reject::OtherMoment`] where the moments do; those of `combine`.
 pub fn join<A, B, C>(
     first: &Verified<A>,
     second: &Verified<B>,
     combine: fn(&A, &B) -> Result<C, Reject>,
 ) -> Result<Verified<C>, Reject> {
-    let (expected, found) = (first.provenance.evidence, second.provenance.evidence);
-    if expected != found {
-        return Err(Reject::OtherEvidence { expected, found });
-    }
-    let value = combine(&first.value, &second.value)?;
-    Ok(Verified { value, provenance: first.provenance.merged(&second.provenance) })
+    let provenance = first.provenance.merged(&second.provenance)?;
+    Ok(Verified { value: combine(&first.value, &second.value)?, provenance })
 }
 
 /// A digest that a signed statement gives for bytes beside it.

@@ -173,6 +173,11 @@ const fn evidence(path: &'static str, ty: Type, doc: &'static str, source: &'sta
     fact(path, Subject::Evidence, ty, Grade::Attested, doc, source)
 }
 
+/// What people state about a key's keeping, where nothing that a device signs could show it.
+const fn witness(path: &'static str, doc: &'static str, source: &'static str) -> FactDef {
+    fact(path, Subject::Key, Type::Bool, Grade::Witnessed, doc, source)
+}
+
 const fn request(
     path: &'static str,
     ty: Type,
@@ -373,13 +378,26 @@ pub const CATALOGUE: &[FactDef] = &[
         "purpose of the trust anchor",
         DESIGN_D4,
     ),
-    fact(
-        "witness.split-knowledge.present",
-        Subject::Key,
-        Type::Bool,
-        Grade::Witnessed,
-        "whether people hold the key in parts",
-        "PCI DSS 3.7.6",
+    witness("witness.split-knowledge.present", "whether people hold the key in parts", "PCI DSS 3.7.6"),
+    witness(
+        "witness.risk-analysis.present",
+        "whether there is a risk analysis that covers the key's use",
+        "Regulation (EU) 2024/2847, article 13 (2); 45 CFR 164.308(a)(1)(ii)(A)",
+    ),
+    witness(
+        "witness.key-management-policy.present",
+        "whether a policy on key management covers the key",
+        "Implementing Regulation (EU) 2024/2690, annex, 9.1.2 (c)",
+    ),
+    witness(
+        "witness.conformity-assessment.present",
+        "whether a conformity assessment of the CA that holds the key is in force",
+        "Regulation (EU) 910/2014, article 20 (1)",
+    ),
+    witness(
+        "witness.site-accreditation.present",
+        "whether the site that made the module is accredited",
+        "GSMA FS.04 (SAS-UP)",
     ),
     request(
         "request.operation",

@@ -47,3 +47,5 @@ pub const PATH_CANDIDATES_MAX: usize = 1024;
 pub const EVIDENCE_ITEMS_MAX: usize = 16;
 /// Bytes of a nonce: RFC 9711 allows 64; a key authorization digest has 32.
 pub const NONCE_LEN_BYTES_MAX: usize = 64;
+/// Rows of one catalogue: the CMVP has issued about 5,000 certificates, and no estate has more kinds of module.
+pub const CATALOGUE_ROWS_MAX: usize = 16_384;

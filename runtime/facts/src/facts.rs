@@ -1,7 +1,8 @@
 //! Facts: a fact table that only appraisal fills, with what it rests on.
 //!
 //! A fact's grade and basis follow from the door that it came in by, never from a parameter: [`Facts::claim`] makes
-//! claims, [`Facts::observe`] what the embedding CA vouches for, [`Facts::attest`] what a [`Verified`] statement says.
+//! claims, [`Facts::observe`] what the embedding CA vouches for, [`Facts::attest`] what a [`Verified`] statement says,
+//! and [`Facts::endorse`] what a catalogue says of a module that these identify, no better than they identify it.
 //! There is no door from a table, and none that raises a grade. Facts remember the request that they were made of:
 //! evidence is compared with that one, and with no other that a caller might hold.
 use crate::crypto::{Hash, PublicKey, Sha256Digest};
@@ -10,6 +11,8 @@ use crate::request::{CertificationRequest, Challenges};
 use crate::verified::{Evidence, Provenance, Verified};
 use pkic_vocab::words::Words;
 use pkic_vocab::{BasisSet, Fact, FactId, FactTable, Grade, Path, Source, Subject, Value};
+
+mod endorse;
 
 /// What a statement of some evidence format says, once verified.
 ///
@@ -105,6 +108,7 @@ pub struct Facts {
     table: FactTable,
     origin: Option<Origin>,
     attested: Option<Attested>,
+    endorsed_until: Option<i64>,
 }
 
 /// What the attested facts rest on.
@@ -123,7 +127,7 @@ impl Default for Facts {
 impl Facts {
     /// Nothing is known, and there is no request: what evidence attests here is bound to no key.
     pub fn new() -> Facts {
-        Facts { table: FactTable::new(), origin: None, attested: None }
+        Facts { table: FactTable::new(), origin: None, attested: None, endorsed_until: None }
     }
 
     /// What a certification request says of itself: claims, and whether its signature proves possession.
@@ -165,7 +169,7 @@ impl Facts {
 
     /// When the earliest of what the facts rest on ends, where anything does.
     pub fn not_after(&self) -> Option<i64> {
-        self.provenance().and_then(Provenance::not_after)
+        self.provenance().and_then(Provenance::not_after).into_iter().chain(self.endorsed_until).min()
     }
 
     /// Adds what the requester says.

@@ -2,8 +2,12 @@
 
 /// Name for messages, and text.
 pub(crate) const FILES: &[(&str, &str)] = &[
+    ("stdlib-profiles/anchors.pki", include_str!("../../../stdlib-profiles/anchors.pki")),
     ("stdlib-profiles/lab.pki", include_str!("../../../stdlib-profiles/lab.pki")),
     ("stdlib-profiles/mandates-cabf.pki", include_str!("../../../stdlib-profiles/mandates-cabf.pki")),
+    ("stdlib-profiles/mandates-eu.pki", include_str!("../../../stdlib-profiles/mandates-eu.pki")),
+    ("stdlib-profiles/mandates-sector.pki", include_str!("../../../stdlib-profiles/mandates-sector.pki")),
+    ("stdlib-profiles/mandates-us.pki", include_str!("../../../stdlib-profiles/mandates-us.pki")),
     ("stdlib-profiles/profiles.pki", include_str!("../../../stdlib-profiles/profiles.pki")),
 ];
 

@@ -47,6 +47,51 @@ impl Fact {
     }
 }
 
+/// A set of facts of the catalogue.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct FactSet([u64; CATALOGUE.len().div_ceil(64)]);
+
+impl FactSet {
+    /// The set without a fact.
+    pub const EMPTY: FactSet = FactSet([0; CATALOGUE.len().div_ceil(64)]);
+
+    /// The set of some facts: for constants.
+    #[allow(clippy::indexing_slicing)] // run by the compiler alone, which refuses an index out of range
+    pub const fn of(facts: &[FactId]) -> FactSet {
+        let mut set = FactSet::EMPTY;
+        let mut at = 0;
+        while at < facts.len() {
+            set.0[facts[at].index() / 64] |= 1 << (facts[at].index() % 64);
+            at += 1;
+        }
+        set
+    }
+
+    /// Puts a fact into the set, or takes it out.
+    #[inline]
+    pub fn set(&mut self, fact: FactId, is_in: bool) {
+        if let Some(word) = self.0.get_mut(fact.index() / 64) {
+            let bit = 1 << (fact.index() % 64);
+            *word = if is_in { *word | bit } else { *word & !bit };
+        }
+    }
+
+    /// The facts of this set that are not in the other.
+    #[inline]
+    #[must_use]
+    pub fn less(&self, other: &FactSet) -> FactSet {
+        let mut rest = *self;
+        rest.0.iter_mut().zip(other.0).for_each(|(word, other)| *word &= !other);
+        rest
+    }
+
+    /// Whether no fact is in the set.
+    #[inline]
+    pub fn is_empty(&self) -> bool {
+        *self == FactSet::EMPTY
+    }
+}
+
 /// Where facts came from.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Source {
@@ -83,6 +128,8 @@ pub enum TableError {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FactTable {
     slots: Vec<Slot>,
+    /// Which of the slots are [`Slot::Absent`].
+    absent: FactSet,
     named: BTreeMap<Path, Slot>,
     /// Absent rather than unknown where nothing is said: rows of complete sources, see [`FactTable::close`].
     closed_names: Vec<FactId>,
@@ -103,7 +150,13 @@ impl FactTable {
     /// A table in which everything is unknown.
     pub fn new() -> FactTable {
         let slots = alloc::vec![Slot::Unknown; CATALOGUE.len()];
-        FactTable { slots, named: BTreeMap::new(), closed_names: Vec::new(), sources: Vec::new() }
+        FactTable {
+            slots,
+            absent: FactSet::EMPTY,
+            named: BTreeMap::new(),
+            closed_names: Vec::new(),
+            sources: Vec::new(),
+        }
     }
 
     /// What is known for a path without a declared name.
@@ -112,12 +165,23 @@ impl FactTable {
         self.slots.get(fact.index()).unwrap_or(&UNKNOWN)
     }
 
+    /// The facts without a declared name that are known to be absent.
+    #[inline]
+    pub const fn absent(&self) -> &FactSet {
+        &self.absent
+    }
+
     /// What is known for a path.
     #[inline]
     pub fn slot(&self, path: &Path) -> &Slot {
         if path.name.is_none() {
             return self.get(path.fact);
         }
+        self.named_slot(path)
+    }
+
+    #[inline(never)] // few paths have a name, and a search in every caller of `slot` costs the others registers
+    fn named_slot(&self, path: &Path) -> &Slot {
         self.named.get(path).unwrap_or_else(|| self.unnamed(path.fact))
     }
 
@@ -184,6 +248,7 @@ impl FactTable {
         if path.name.is_some() {
             self.named.insert(path, slot);
         } else if let Some(place) = self.slots.get_mut(path.fact.index()) {
+            self.absent.set(path.fact, slot == Slot::Absent);
             *place = slot;
         }
         Ok(())
@@ -196,6 +261,7 @@ impl FactTable {
                 self.closed_names.push(id);
             } else if let Some(slot @ Slot::Unknown) = self.slots.get_mut(id.index()) {
                 *slot = Slot::Absent;
+                self.absent.set(id, true);
             }
         }
         self.closed_names.sort_unstable();
@@ -248,6 +314,25 @@ mod tests {
         table.add(path.clone(), storage("hsm", Grade::Claimed)).unwrap();
         table.add(path.clone(), storage("software", Grade::Observed)).unwrap();
         assert_eq!(table.fact(&path).unwrap().grade, Grade::Observed);
+    }
+
+    #[test]
+    fn the_absent_facts_are_those_whose_slots_say_so() {
+        let agrees = |table: &FactTable| {
+            let absent: Vec<FactId> = FactId::all().filter(|id| *table.get(*id) == Slot::Absent).collect();
+            *table.absent() == FactSet::of(&absent)
+        };
+        let validity = FactId::from_path("certificate.validity").unwrap();
+        let only = FactSet::of(&[validity]);
+        let mut table = FactTable::new();
+        assert!(agrees(&table) && table.absent().is_empty() && !only.is_empty());
+        table.close();
+        assert!(agrees(&table) && only.less(table.absent()).is_empty());
+        table.set(validity.into(), Fact::new(Value::Span(1), Grade::Claimed, BasisSet::REQUEST)).unwrap();
+        assert!(agrees(&table) && only.less(table.absent()) == only);
+        table.forget(validity.into()).unwrap();
+        table.close();
+        assert!(agrees(&table) && only.less(table.absent()).is_empty());
     }
 
     #[test]

@@ -9,18 +9,14 @@ use pkic_vocab::{Value, Word, Words, names};
 
 /// Whether two single values are equal. Values of different types are never known to be.
 pub(crate) fn same(a: Item<'_>, b: Item<'_>) -> Truth {
+    if let (Some(a), Some(b)) = (a.word(), b.word()) {
+        return same_words(a, b);
+    }
+    if let (Some(a), Some(b)) = (a.name(), b.name()) {
+        return Truth::from(a == b);
+    }
     match (a, b) {
-        (Item::Word(a), Item::Word(b)) if a.words() == b.words() => {
-            let (a, b) = (a.possible(), b.possible());
-            if a.disjoint(b) {
-                Truth::False
-            } else if a == b && a.is_single() {
-                Truth::True
-            } else {
-                Truth::Unknown
-            }
-        }
-        (Item::Name(a), Item::Name(b)) => Truth::from(a == b),
+        (Item::Value(Value::List(_)), _) => Truth::Unknown,
         (Item::Value(a), Item::Value(b)) if core::mem::discriminant(a) == core::mem::discriminant(b) => {
             Truth::from(a == b)
         }
@@ -28,8 +24,22 @@ pub(crate) fn same(a: Item<'_>, b: Item<'_>) -> Truth {
     }
 }
 
+fn same_words(a: Word, b: Word) -> Truth {
+    let (possible, other) = (a.possible(), b.possible());
+    if a.words() != b.words() {
+        Truth::Unknown
+    } else if possible.disjoint(other) {
+        Truth::False
+    } else if possible == other && possible.is_single() {
+        Truth::True
+    } else {
+        Truth::Unknown
+    }
+}
+
+#[inline]
 fn is_one_of_words(item: Item<'_>, words: Words, accepted: WordSet) -> Truth {
-    let Item::Word(word) = item else {
+    let Some(word) = item.word() else {
         return Truth::Unknown;
     };
     let possible = word.possible();
@@ -45,26 +55,39 @@ fn is_one_of_words(item: Item<'_>, words: Words, accepted: WordSet) -> Truth {
 }
 
 /// Whether a single value is (one of) the constant.
+#[inline(always)] // words are what policies ask for most, and cost less than a call
 pub(crate) fn is_in(item: Item<'_>, constant: &Constant) -> Truth {
     match constant {
-        Constant::Value(value) => same(item, Item::of(value)),
-        Constant::Span(span) => match item {
-            Item::Value(Value::Span(seconds)) => span_relation(*seconds, Relation::Equal, *span),
-            _ => Truth::Unknown,
-        },
         Constant::Words { words, .. } => is_one_of_words(item, *words, constant.accepted()),
-        Constant::List(values) => {
-            values.iter().fold(Truth::False, |any, value| any.or(same(item, Item::of(value))))
-        }
+        Constant::Value(value) => same(item, Item::Value(value)),
+        Constant::Span(span) => is_span(item, *span),
+        Constant::List(values) => is_one_of(item, values),
     }
 }
 
+fn is_span(item: Item<'_>, span: Span) -> Truth {
+    match item {
+        Item::Value(Value::Span(seconds)) => span_relation(*seconds, Relation::Equal, span),
+        _ => Truth::Unknown,
+    }
+}
+
+fn is_one_of(item: Item<'_>, values: &[Value]) -> Truth {
+    values.iter().fold(Truth::False, |any, value| any.or(same(item, Item::Value(value))))
+}
+
 /// Whether all members, or the single value, are in the constant.
+#[inline(always)]
 pub(crate) fn all_in(item: Item<'_>, constant: &Constant) -> Truth {
     match item.members_len() {
         None => is_in(item, constant),
-        Some(_) => item.members().fold(Truth::True, |all, member| all.and(is_in(member, constant))),
+        Some(_) => all_members_in(item, constant),
     }
+}
+
+#[inline(never)]
+fn all_members_in(list: Item<'_>, constant: &Constant) -> Truth {
+    list.members().fold(Truth::True, |all, member| all.and(is_in(member, constant)))
 }
 
 /// Whether all members, or the single value, are members of a list.
@@ -80,6 +103,7 @@ pub(crate) fn all_in_list(item: Item<'_>, list: Item<'_>) -> Truth {
 }
 
 /// Whether a list has a member that is (one of) the constant.
+#[inline(never)]
 pub(crate) fn contains(list: Item<'_>, constant: &Constant) -> Truth {
     match list.members_len() {
         None => Truth::Unknown,
@@ -88,6 +112,7 @@ pub(crate) fn contains(list: Item<'_>, constant: &Constant) -> Truth {
 }
 
 /// Whether all members, or the single value, are one of the names or stand below one.
+#[inline(never)]
 pub(crate) fn all_under(item: Item<'_>, bases: &[Value]) -> Truth {
     let under = |member: Item<'_>| match member {
         Item::Value(value) => bases.iter().fold(Truth::False, |any, base| {
@@ -102,6 +127,7 @@ pub(crate) fn all_under(item: Item<'_>, bases: &[Value]) -> Truth {
 }
 
 /// Whether a value stands in a relation to a constant. A list equals one with the same members, in any order.
+#[inline]
 pub(crate) fn compare(item: Item<'_>, relation: Relation, constant: &Constant) -> Truth {
     match relation {
         Relation::NotEqual => !compare(item, Relation::Equal, constant),
@@ -112,9 +138,9 @@ pub(crate) fn compare(item: Item<'_>, relation: Relation, constant: &Constant) -
                 (Item::Value(Value::Span(seconds)), Constant::Span(span)) => {
                     span_relation(*seconds, relation, *span)
                 }
-                (_, Constant::Value(value)) => ordered(item, relation, Item::of(value)),
+                (_, Constant::Value(value)) => ordered(item, relation, Item::Value(value)),
                 (_, Constant::Words { named, .. }) => match named.as_slice() {
-                    [word] => ordered(item, relation, Item::Word(*word)),
+                    [word] => ordered(item, relation, Item::Word(word)),
                     _ => Truth::Unknown,
                 },
                 (_, Constant::Span(_) | Constant::List(_)) => Truth::Unknown,
@@ -127,14 +153,14 @@ pub(crate) fn compare(item: Item<'_>, relation: Relation, constant: &Constant) -
 fn holds(list: Item<'_>, constant: &Constant) -> Truth {
     let held = |value: Item<'_>| list.members().fold(Truth::False, |any, member| any.or(same(member, value)));
     match constant {
-        Constant::Value(value) => held(Item::of(value)),
+        Constant::Value(value) => held(Item::Value(value)),
         Constant::Span(_) => Truth::Unknown,
         Constant::Words { words, named } => named.iter().fold(Truth::True, |all, word| {
             let member_is = |member| is_one_of_words(member, *words, word.accepted());
             all.and(list.members().fold(Truth::False, |any, member| any.or(member_is(member))))
         }),
         Constant::List(values) => {
-            values.iter().fold(Truth::True, |all, value| all.and(held(Item::of(value))))
+            values.iter().fold(Truth::True, |all, value| all.and(held(Item::Value(value))))
         }
     }
 }
@@ -161,14 +187,16 @@ fn ordered(a: Item<'_>, relation: Relation, b: Item<'_>) -> Truth {
         (Item::Value(Value::Int(a)), Item::Value(Value::Int(b)))
         | (Item::Value(Value::Date(a)), Item::Value(Value::Date(b)))
         | (Item::Value(Value::Span(a)), Item::Value(Value::Span(b))) => a.cmp(b),
-        (Item::Word(a), Item::Word(b)) => {
+        _ => {
+            let (Some(a), Some(b)) = (a.word(), b.word()) else {
+                return Truth::Unknown;
+            };
             let is_leaf = |word: Word| word.possible().is_single();
             if a.words() != b.words() || !a.words().is_ordered() || !is_leaf(a) || !is_leaf(b) {
                 return Truth::Unknown;
             }
             a.index().cmp(&b.index())
         }
-        _ => return Truth::Unknown,
     };
     Truth::from(match relation {
         Relation::Equal => ordering == Ordering::Equal,

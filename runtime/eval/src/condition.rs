@@ -1,7 +1,7 @@
 //! Conditions: the nodes of the program, by strong Kleene logic, within a depth and a budget.
 use crate::compare;
 use crate::logic::Truth;
-use crate::lookup::{Inputs, Item, Look, Why};
+use crate::lookup::{Inputs, Item, Look};
 use core::cell::Cell;
 use pkic_ir::{Atom, Expr, ExprId, Guard, Operand, Quantifier, Relation, Test};
 use pkic_vocab::{Path, Value, limits};
@@ -22,8 +22,9 @@ impl<'a> Evaluator<'a> {
     }
 
     /// Whether a condition holds.
+    #[inline]
     pub(crate) fn condition(&self, id: ExprId) -> Truth {
-        self.node(id, [None; 2], limits::EXPRESSION_DEPTH_MAX)
+        self.node(id, &[None; 2], limits::EXPRESSION_DEPTH_MAX)
     }
 
     fn spend(&self, steps: usize) -> bool {
@@ -33,16 +34,23 @@ impl<'a> Evaluator<'a> {
     }
 
     /// A child, which must stand before its parent: else nothing bounds the way down.
-    fn child(&self, parent: ExprId, id: ExprId, around: Around<'a>, levels: usize) -> Truth {
+    fn child(&self, parent: ExprId, id: ExprId, around: &Around<'a>, levels: usize) -> Truth {
         if id < parent { self.node(id, around, levels) } else { Truth::Unknown }
     }
 
-    fn node(&self, id: ExprId, around: Around<'a>, levels: usize) -> Truth {
+    #[inline]
+    fn node(&self, id: ExprId, around: &Around<'a>, levels: usize) -> Truth {
         let program = self.inputs.program;
-        let (Some(levels), true, Some(expr)) = (levels.checked_sub(1), self.spend(1), program.expr(id))
-        else {
-            return Truth::Unknown;
-        };
+        match (levels.checked_sub(1), self.spend(1), program.expr(id)) {
+            (Some(_), true, Some(Expr::Atom(atom))) => self.atom(atom, around),
+            (Some(levels), true, Some(expr)) => self.branch(id, expr, around, levels),
+            _ => Truth::Unknown,
+        }
+    }
+
+    /// A node of nodes, apart from the others so that these need no stack.
+    #[inline(never)]
+    fn branch(&self, id: ExprId, expr: &'a Expr, around: &Around<'a>, levels: usize) -> Truth {
         match expr {
             Expr::Always(value) => Truth::from(*value),
             Expr::Atom(atom) => self.atom(atom, around),
@@ -68,24 +76,15 @@ impl<'a> Evaluator<'a> {
                 any
             }
             Expr::Each { quantifier, list, guard, body } => {
-                let Look::Item(list) = self.inputs.look(list, guard) else {
-                    return Truth::Unknown;
-                };
-                if list.members_len().is_none() {
-                    return Truth::Unknown;
-                }
                 let outer = around.first().copied().flatten();
-                let bodies =
-                    list.members().map(|member| self.child(id, *body, [Some(member), outer], levels));
-                match quantifier {
-                    Quantifier::All => bodies.fold(Truth::True, Truth::and),
-                    Quantifier::Exists => bodies.fold(Truth::False, Truth::or),
-                }
+                let holds = |member| self.child(id, *body, &[Some(member), outer], levels);
+                each(*quantifier, self.inputs.look(list, guard), holds)
             }
         }
     }
 
-    fn operand(&self, operand: &'a Operand, guard: &Guard, around: Around<'a>) -> Look<'a> {
+    #[inline(always)]
+    fn operand(&self, operand: &'a Operand, guard: &Guard, around: &Around<'a>) -> Look<'a> {
         match operand {
             Operand::Fact(path) => self.inputs.look(path, guard),
             Operand::Member { depth, field } => {
@@ -94,26 +93,24 @@ impl<'a> Evaluator<'a> {
                     (Some(member), None) => Look::Item(member),
                     (Some(Item::Value(Value::Record(fields))), Some(field)) => {
                         let value = fields.get(usize::from(*field)).and_then(Option::as_ref);
-                        value.map_or(Look::Unknown(Why::Missing), |value| Look::Item(Item::of(value)))
+                        value.map_or(Look::Unknown, |value| Look::Item(Item::Value(value)))
                     }
-                    _ => Look::Unknown(Why::Missing),
+                    _ => Look::Unknown,
                 }
             }
         }
     }
 
-    fn atom(&self, atom: &'a Atom, around: Around<'a>) -> Truth {
+    #[inline(never)]
+    fn atom(&self, atom: &'a Atom, around: &Around<'a>) -> Truth {
         let item = match self.operand(&atom.left, &atom.guard, around) {
-            Look::Unknown(_) => return Truth::Unknown,
+            Look::Unknown => return Truth::Unknown,
             Look::Absent => return absent(&atom.test),
             Look::Item(item) => item,
         };
         let members = item.members_len().unwrap_or(1);
         match &atom.test {
-            Test::Compare(relation, constant) => {
-                if !self.spend(members) {
-                    return Truth::Unknown;
-                }
+            Test::Compare(relation, constant) if self.spend(members) => {
                 compare::compare(item, *relation, constant)
             }
             Test::In(constant) if self.spend(members) => compare::all_in(item, constant),
@@ -121,21 +118,26 @@ impl<'a> Evaluator<'a> {
             Test::Under(bases) if self.spend(members.saturating_mul(bases.len())) => {
                 compare::all_under(item, bases)
             }
-            Test::In(_) | Test::Contains(_) | Test::Under(_) => Truth::Unknown,
-            Test::CompareWith(relation, operand) => match self.operand(operand, &atom.guard, around) {
-                Look::Unknown(_) => Truth::Unknown,
-                Look::Absent => Truth::from(*relation == Relation::NotEqual),
-                Look::Item(other) if self.spend(members.saturating_mul(other.members_len().unwrap_or(1))) => {
-                    compare::compare_with(item, *relation, other)
+            Test::CompareWith(_, other) | Test::InOperand(other) => self.against(item, atom, other, around),
+            Test::Compare(..) | Test::In(_) | Test::Contains(_) | Test::Under(_) => Truth::Unknown,
+        }
+    }
+
+    /// Whether a value stands to another operand as the test asks.
+    #[inline(never)]
+    fn against(&self, item: Item<'a>, atom: &'a Atom, other: &'a Operand, around: &Around<'a>) -> Truth {
+        let members = item.members_len().unwrap_or(1);
+        match (&atom.test, self.operand(other, &atom.guard, around)) {
+            (Test::CompareWith(relation, _), Look::Absent) => Truth::from(*relation == Relation::NotEqual),
+            (test, Look::Item(other))
+                if self.spend(members.saturating_mul(other.members_len().unwrap_or(1))) =>
+            {
+                match test {
+                    Test::CompareWith(relation, _) => compare::compare_with(item, *relation, other),
+                    _ => compare::all_in_list(item, other),
                 }
-                Look::Item(_) => Truth::Unknown,
-            },
-            Test::InOperand(operand) => match self.operand(operand, &atom.guard, around) {
-                Look::Item(list) if self.spend(members.saturating_mul(list.members_len().unwrap_or(1))) => {
-                    compare::all_in_list(item, list)
-                }
-                Look::Item(_) | Look::Absent | Look::Unknown(_) => Truth::Unknown,
-            },
+            }
+            _ => Truth::Unknown,
         }
     }
 
@@ -147,8 +149,8 @@ impl<'a> Evaluator<'a> {
             Expr::Not(child) if *child < id => self.deciding(*child, !wanted, levels),
             Expr::Not(_) => None,
             Expr::And(children) | Expr::Or(children) if children.iter().all(|child| *child < id) => {
-                let misses = |id: &&ExprId| self.node(**id, [None; 2], levels) != wanted;
-                let open = |id: &&ExprId| self.node(**id, [None; 2], levels) == Truth::Unknown;
+                let misses = |id: &&ExprId| self.node(**id, &[None; 2], levels) != wanted;
+                let open = |id: &&ExprId| self.node(**id, &[None; 2], levels) == Truth::Unknown;
                 let child = children.iter().find(open).or_else(|| children.iter().find(misses));
                 child
                     .and_then(|id| self.deciding(*id, wanted, levels))
@@ -161,8 +163,7 @@ impl<'a> Evaluator<'a> {
                     Test::CompareWith(_, operand) | Test::InOperand(operand) => path_of(operand),
                     Test::Compare(..) | Test::In(_) | Test::Under(_) | Test::Contains(_) => None,
                 };
-                let is_unknown =
-                    |path: &Path| matches!(self.inputs.look(path, &atom.guard), Look::Unknown(_));
+                let is_unknown = |path: &Path| matches!(self.inputs.look(path, &atom.guard), Look::Unknown);
                 let path = match (path_of(&atom.left), right) {
                     (Some(left), Some(right)) if !is_unknown(left) && is_unknown(right) => right,
                     (Some(path), _) | (None, Some(path)) => path,
@@ -171,6 +172,19 @@ impl<'a> Evaluator<'a> {
                 Some((path, &atom.guard))
             }
         }
+    }
+}
+
+/// Whether all, or at least one, of the members of a list are so; unknown for what is no list.
+#[inline(never)]
+fn each<'a>(quantifier: Quantifier, list: Look<'a>, holds: impl Fn(Item<'a>) -> Truth) -> Truth {
+    let list = match list {
+        Look::Item(list) if list.members_len().is_some() => list,
+        Look::Item(_) | Look::Absent | Look::Unknown => return Truth::Unknown,
+    };
+    match quantifier {
+        Quantifier::All => list.members().map(holds).fold(Truth::True, Truth::and),
+        Quantifier::Exists => list.members().map(holds).fold(Truth::False, Truth::or),
     }
 }
 

@@ -2,17 +2,21 @@
 use crate::condition::Evaluator;
 use crate::decision::Outcome;
 use crate::logic::Truth;
-use alloc::borrow::Cow;
 use pkic_ir::Field;
 use pkic_vocab::fields::{ATTRIBUTE, CRITICAL, EXTENSION, FIELD_FACTS, Filler, OTHER_EXTENSIONS};
+use pkic_vocab::table::FactSet;
 use pkic_vocab::{FactId, Path, Slot, Value};
 
 /// A field of the certificate that `contents` does not grant.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy)]
 pub(crate) struct Stray<'a> {
-    pub(crate) path: Cow<'a, Path>,
+    pub(crate) fact: FactId,
+    /// Its path, where it has a declared name.
+    pub(crate) declared: Option<&'a Path>,
     pub(crate) outcome: Outcome,
 }
+
+static FIELD_SET: FactSet = FactSet::of(&FIELD_FACTS);
 
 /// Extensions that are marked critical.
 #[derive(Clone, Copy)]
@@ -69,11 +73,19 @@ impl<'a> Evaluator<'a> {
         Truth::from(is_marked == asked)
     }
 
+    /// Whether `contents` grants each field that is not known to be absent: shown at once for a good certificate.
+    fn are_fields_granted(&self) -> bool {
+        let mut settled = *self.inputs.table.absent();
+        self.inputs.profile.contents.iter().for_each(|field| settled.set(field.path.fact, true));
+        FIELD_SET.less(&settled).is_empty()
+    }
+
     /// Fields that the certificate has, or may have, although `contents` does not grant them.
     pub(crate) fn strays(&self) -> impl Iterator<Item = Stray<'a>> + use<'a> {
         let (table, contents) = (self.inputs.table, &self.inputs.profile.contents);
-        let stray = |fact: FactId, outcome| Stray { path: Cow::Owned(fact.into()), outcome };
-        let plain = FIELD_FACTS.iter().filter_map(move |id| {
+        let stray = |fact, outcome| Stray { fact, declared: None, outcome };
+        let open = if self.are_fields_granted() { &[][..] } else { &FIELD_FACTS };
+        let plain = open.iter().filter_map(move |id| {
             let outcome = outcome_of_stray(table.get(*id))?;
             let is_granted = contents.iter().any(|field| field.path.fact == *id);
             (!is_granted).then(|| stray(*id, outcome))
@@ -87,7 +99,7 @@ impl<'a> Evaluator<'a> {
             let outcome = outcome_of_stray(slot)?;
             let is_stray = [ATTRIBUTE, EXTENSION].contains(&path.fact)
                 && !contents.iter().any(|field| field.path == *path);
-            is_stray.then_some(Stray { path: Cow::Borrowed(path), outcome })
+            is_stray.then_some(Stray { fact: path.fact, declared: Some(path), outcome })
         });
         plain.chain(others).chain(unnamed).chain(declared)
     }
@@ -95,11 +107,12 @@ impl<'a> Evaluator<'a> {
 
 /// What a slot says about a field that is not granted; `None` where it is known to be absent.
 fn outcome_of_stray(slot: &Slot) -> Option<Outcome> {
+    if *slot == Slot::Absent {
+        return None;
+    }
     match slot {
-        Slot::Absent => None,
-        Slot::Known(fact) if is_empty(&fact.value) => None,
-        Slot::Known(_) => Some(Outcome::Violated),
-        Slot::Unknown | Slot::Conflict => Some(Outcome::Unknown),
+        Slot::Known(fact) => (!is_empty(&fact.value)).then_some(Outcome::Violated),
+        Slot::Absent | Slot::Unknown | Slot::Conflict => Some(Outcome::Unknown),
     }
 }
 

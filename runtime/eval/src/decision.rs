@@ -11,7 +11,7 @@ use alloc::vec::Vec;
 use pkic_ir::{
     Authority, Body, Exception, Field, Obligation, Profile, Program, Requirement, RequirementId, Strength,
 };
-use pkic_vocab::{FactTable, limits};
+use pkic_vocab::limits;
 
 /// What became of one requirement.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -109,36 +109,27 @@ impl<'a> Decision<'a> {
         }
     }
 
-    pub(crate) fn compute(
-        program: &'a Program,
-        profile: &'a Profile,
-        table: &'a FactTable,
-        ask: Ask<'a>,
-        now: i64,
-        scope: Scope,
-    ) -> Decision<'a> {
-        let inputs = Inputs { program, profile, table, ask, now };
-        let evaluator = Evaluator::new(&inputs);
-        let mut decision = Decision::without_profile(program);
-        decision.inputs = Some(inputs);
-        decision.scope = scope;
-        let is_within_limits = profile.requirements.len() <= decision.requirements.len()
-            && profile.contents.len() <= decision.fields.len()
+    /// Decides, in place: a decision is too large to be moved about.
+    pub(crate) fn compute(&mut self, inputs: Inputs<'a>, scope: Scope) {
+        let profile = inputs.profile;
+        let is_within_limits = profile.requirements.len() <= self.requirements.len()
+            && profile.contents.len() <= self.fields.len()
             && profile.exceptions.len() <= limits::EXCEPTIONS_MAX;
+        self.scope = scope;
         if !is_within_limits {
-            decision.inputs = None;
-            return decision;
+            return;
         }
+        self.inputs = Some(inputs);
+        let evaluator = Evaluator::new(&inputs);
         let mut is_permitted = true;
         if scope == Scope::Certificate {
-            decision.grants(&evaluator);
-            is_permitted &= decision.is_operation_granted && decision.is_authority_granted;
-            is_permitted &= decision.contents(&evaluator);
-            is_permitted &= decision.exceptions(&evaluator);
+            self.grants(&evaluator);
+            is_permitted &= self.is_operation_granted && self.is_authority_granted;
+            is_permitted &= self.contents(&evaluator);
+            is_permitted &= self.exceptions(&evaluator);
         }
-        is_permitted &= decision.lines(&evaluator);
-        decision.verdict = if is_permitted { Verdict::Permit } else { Verdict::Refuse };
-        decision
+        is_permitted &= self.lines(&evaluator);
+        self.verdict = if is_permitted { Verdict::Permit } else { Verdict::Refuse };
     }
 
     fn grants(&mut self, evaluator: &Evaluator<'_>) {
@@ -169,19 +160,15 @@ impl<'a> Decision<'a> {
     fn exceptions(&mut self, evaluator: &Evaluator<'_>) -> bool {
         let mut is_permitted = true;
         for (at, exception) in evaluator.inputs.profile.exceptions.iter().enumerate() {
-            let counts = self.counts(evaluator, exception);
-            if counts {
+            if self.counts(evaluator, exception) {
                 self.exceptions |= 1 << at;
-                let mut outcomes = control_outcomes(Evaluator::new(evaluator.inputs), exception);
-                is_permitted &= outcomes.all(|(id, outcome)| {
-                    let strength = evaluator.inputs.program.requirement(id).map(|control| control.strength);
-                    strength == Some(Strength::Should) || !outcome.is_failure()
-                });
+                is_permitted &= are_controls_met(evaluator, exception);
             }
         }
         is_permitted
     }
 
+    #[inline(never)]
     fn counts(&self, evaluator: &Evaluator<'_>, exception: &Exception) -> bool {
         let Inputs { ask, program, .. } = *evaluator.inputs;
         let used = ask.exception_uses.iter().filter(|(name, _)| *name == exception.name);
@@ -205,7 +192,12 @@ impl<'a> Decision<'a> {
                 && exceptions.peek().is_some()
                 && exceptions.all(|exception| exception.waives.contains(&requirement.id))
         };
-        self.approvals(evaluator, &is_waived);
+        let is_approval = |id: &RequirementId| {
+            program.requirement(*id).is_some_and(|requirement| matches!(requirement.body, Body::Approve(_)))
+        };
+        if profile.requirements.iter().any(is_approval) {
+            self.approvals(evaluator, &is_waived);
+        }
         let mut is_permitted = true;
         let mut uses_exceptions = false;
         for (id, place) in profile.requirements.iter().zip(&mut self.requirements) {
@@ -239,14 +231,9 @@ impl<'a> Decision<'a> {
 
     /// Gives persons to the approval lines of the profile and marks those that are filled: first the lines that
     /// refuse, then those that an exception waives, then those that warn.
+    #[inline(never)]
     fn approvals(&mut self, evaluator: &Evaluator<'_>, is_waived: &dyn Fn(&Requirement) -> bool) {
         let Inputs { profile, program, ask, .. } = *evaluator.inputs;
-        let is_approval = |id: &RequirementId| {
-            program.requirement(*id).is_some_and(|requirement| matches!(requirement.body, Body::Approve(_)))
-        };
-        if !profile.requirements.iter().any(is_approval) {
-            return;
-        }
         let mut lines = Lines::EMPTY;
         let mut places = [0usize; limits::APPROVAL_LINES_MAX];
         let mut count = 0usize;
@@ -301,22 +288,22 @@ impl<'a> Decision<'a> {
 
     /// The profile that was asked for; `None` if the program has no such profile.
     pub fn profile(&self) -> Option<&'a Profile> {
-        self.inputs.map(|inputs| inputs.profile)
+        self.inputs.as_ref().map(|inputs| inputs.profile)
     }
 
     /// The authority that would sign.
     pub fn authority(&self) -> Option<&'a Authority> {
-        self.inputs.and_then(|inputs| inputs.authority())
+        self.inputs.as_ref().and_then(|inputs| inputs.authority())
     }
 
     /// Index of the authority that would sign.
     pub fn authority_index(&self) -> Option<u32> {
-        self.inputs.and_then(|inputs| inputs.ask.authority)
+        self.inputs.as_ref().and_then(|inputs| inputs.ask.authority)
     }
 
     /// The moment of the decision, in seconds since 1970-01-01T00:00:00Z.
     pub fn now(&self) -> Option<i64> {
-        self.inputs.map(|inputs| inputs.now)
+        self.inputs.as_ref().map(|inputs| inputs.now)
     }
 
     /// Every requirement in force, with what became of it: grants, contents, lines of the profile and its mandates in
@@ -339,7 +326,7 @@ impl<'a> Decision<'a> {
             .filter(|_| self.has_strays)
             .into_iter()
             .flat_map(|inputs| Evaluator::new(inputs).strays())
-            .map(|stray| (What::Stray(stray.path), stray.outcome));
+            .map(|stray| (What::Stray(stray), stray.outcome));
         let lines = self.profile().into_iter().flat_map(|profile| &profile.requirements);
         let lines = lines.zip(self.requirements.iter().copied()).filter_map(|(id, outcome)| {
             Some((What::Requirement(*id, self.program.requirement(*id)?), outcome))
@@ -437,6 +424,14 @@ fn is_exception_approved(program: &Program, ask: Ask<'_>, exception: &Exception)
     }
     let approvals = approvals.get(..count).unwrap_or_default();
     Persons::new(program, approvals).fill(&lines)
+}
+
+#[inline(never)] // few profiles have exceptions, and those that have none shall not pay for their stack
+fn are_controls_met(evaluator: &Evaluator<'_>, exception: &Exception) -> bool {
+    control_outcomes(Evaluator::new(evaluator.inputs), exception).all(|(id, outcome)| {
+        let strength = evaluator.inputs.program.requirement(id).map(|control| control.strength);
+        strength == Some(Strength::Should) || !outcome.is_failure()
+    })
 }
 
 /// The compensating controls of an exception, and what became of each.

@@ -1,5 +1,6 @@
-//! What the evaluator treats in its own way: facts of the program and of its authorities.
-use pkic_vocab::{CATALOGUE, FactId};
+//! What looking a fact up takes: where its value comes from, and what its row of the catalogue says of knowing it.
+use pkic_vocab::catalogue::Openness;
+use pkic_vocab::{CATALOGUE, FactDef, FactId, Grade, Type};
 
 /// Where the value of a fact is looked up, or what it stands for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -22,18 +23,39 @@ pub(crate) enum Kind {
     ProfileTags,
 }
 
-static KINDS: [Kind; CATALOGUE.len()] = kinds();
+/// What an absent value means.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Absence {
+    /// A list without members.
+    EmptyList,
+    /// No value.
+    NoValue,
+    /// Nothing: the fact is open.
+    Unknown,
+}
 
-const fn kinds() -> [Kind; CATALOGUE.len()] {
-    let mut kinds = [Kind::Plain; CATALOGUE.len()];
+/// A row of the catalogue as far as looking it up goes, in a few bytes: every decision reads it for every fact.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Row {
+    pub(crate) kind: Kind,
+    pub(crate) absence: Absence,
+    pub(crate) floor: Grade,
+    pub(crate) is_graded: bool,
+    pub(crate) is_hardware: bool,
+}
+
+static ROWS: [Row; CATALOGUE.len()] = rows();
+
+const fn rows() -> [Row; CATALOGUE.len()] {
+    let mut rows = [Row::UNKNOWN; CATALOGUE.len()];
     let mut defs = CATALOGUE;
-    let mut places: &mut [Kind] = &mut kinds;
+    let mut places: &mut [Row] = &mut rows;
     while let ([def, more_defs @ ..], [place, more_places @ ..]) = (defs, places) {
-        *place = kind(def.path);
+        *place = Row::new(def);
         defs = more_defs;
         places = more_places;
     }
-    kinds
+    rows
 }
 
 const fn kind(path: &str) -> Kind {
@@ -69,10 +91,35 @@ const fn same(a: &str, b: &str) -> bool {
     }
 }
 
-impl Kind {
-    /// The kind of a fact.
-    pub(crate) fn of(fact: FactId) -> Kind {
-        KINDS.get(fact.index()).copied().unwrap_or(Kind::Plain)
+impl Row {
+    /// The row of no fact.
+    const UNKNOWN: Row = Row {
+        kind: Kind::Plain,
+        absence: Absence::Unknown,
+        floor: Grade::Attested,
+        is_graded: true,
+        is_hardware: true,
+    };
+
+    const fn new(def: &FactDef) -> Row {
+        let absence = match (def.openness, def.ty) {
+            (Openness::Open, _) => Absence::Unknown,
+            (Openness::Closed, Type::List(_)) => Absence::EmptyList,
+            (Openness::Closed, _) => Absence::NoValue,
+        };
+        Row {
+            kind: kind(def.path),
+            absence,
+            floor: def.floor,
+            is_graded: def.is_graded(),
+            is_hardware: def.is_hardware(),
+        }
+    }
+
+    /// The row of a fact.
+    #[inline]
+    pub(crate) fn of(fact: FactId) -> Row {
+        ROWS.get(fact.index()).copied().unwrap_or(Row::UNKNOWN)
     }
 }
 
@@ -82,7 +129,7 @@ mod tests {
 
     #[test]
     fn every_special_fact_exists_and_every_authority_fact_is_special() {
-        let count = |kind: Kind| FactId::all().filter(|id| Kind::of(*id) == kind).count();
+        let count = |kind: Kind| FactId::all().filter(|id| Row::of(*id).kind == kind).count();
         assert_eq!(count(Kind::Authority), 3);
         for kind in [
             Kind::AuthorityName,
@@ -95,7 +142,7 @@ mod tests {
             assert_eq!(count(kind), 1, "{kind:?}");
         }
         for id in FactId::all().filter(|id| id.def().path.starts_with("authority.")) {
-            assert_ne!(Kind::of(id), Kind::Plain, "{}", id.def().path);
+            assert_ne!(Row::of(id).kind, Kind::Plain, "{}", id.def().path);
         }
     }
 }

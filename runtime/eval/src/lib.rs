@@ -26,6 +26,7 @@ pub use lookup::Why;
 pub use reason::{Found, Id, Reason, Remedy, WayReport};
 
 use decision::Scope;
+use lookup::Inputs;
 use pkic_ir::{Profile, Program};
 use pkic_vocab::{FactTable, Word, Words};
 
@@ -34,9 +35,16 @@ use pkic_vocab::{FactTable, Word, Words};
 /// `now` is in seconds since 1970-01-01T00:00:00Z. A program that was not checked gives a refusal wherever it names
 /// what it does not hold.
 pub fn evaluate<'a>(program: &'a Program, table: &'a FactTable, ask: &Ask<'a>, now: i64) -> Decision<'a> {
-    match profile(program, ask.profile) {
-        Some(profile) => Decision::compute(program, profile, table, *ask, now, Scope::Certificate),
-        None => Decision::without_profile(program),
+    let mut decision = Decision::without_profile(program);
+    answer(&mut decision, table, *ask, now);
+    decision
+}
+
+/// Puts the answer to an ask in place of the refusal that a decision is at first.
+fn answer<'a>(decision: &mut Decision<'a>, table: &'a FactTable, ask: Ask<'a>, now: i64) {
+    let program = decision.program;
+    if let Some(profile) = profile(program, ask.profile) {
+        decision.compute(Inputs { program, profile, table, ask, now }, Scope::Certificate);
     }
 }
 
@@ -47,15 +55,20 @@ pub fn evaluate<'a>(program: &'a Program, table: &'a FactTable, ask: &Ask<'a>, n
 /// drafts for each and asks [`evaluate`].
 pub fn decide<'a>(program: &'a Program, table: &'a FactTable, ask: &Ask<'a>, now: i64) -> Decision<'a> {
     let authorities = profile(program, ask.profile).map_or(&[][..], |profile| &profile.issued_by);
-    let by = |authority: u32| evaluate(program, table, &Ask { authority: Some(authority), ..*ask }, now);
-    let (None, Some((first, others))) = (ask.authority, authorities.split_first()) else {
-        return evaluate(program, table, ask, now);
+    let (first, others) = match (ask.authority, authorities.split_first()) {
+        (None, Some((first, others))) => (Some(*first), others),
+        (authority, _) => (authority, &[][..]),
     };
-    let decision = by(*first);
-    if decision.is_permit() {
-        return decision;
+    let mut decision = Decision::without_profile(program);
+    answer(&mut decision, table, Ask { authority: first, ..*ask }, now);
+    if !decision.is_permit() {
+        let by =
+            |authority: &u32| evaluate(program, table, &Ask { authority: Some(*authority), ..*ask }, now);
+        if let Some(permit) = others.iter().map(by).find(Decision::is_permit) {
+            decision = permit;
+        }
     }
-    others.iter().map(|authority| by(*authority)).find(Decision::is_permit).unwrap_or(decision)
+    decision
 }
 
 /// Judges a signer's key by the profile that its authority is certified as (design D14): the requirements on key,
@@ -67,13 +80,12 @@ pub fn evaluate_signer<'a>(
     now: i64,
 ) -> Decision<'a> {
     let operation = Words::Operation.word("ca-sign").or_else(|| Words::Operation.all().next());
-    match (profile(program, signer_profile), operation) {
-        (Some(profile), Some(operation)) => {
-            let ask = Ask::new(signer_profile, operation);
-            Decision::compute(program, profile, table, ask, now, Scope::Signer)
-        }
-        _ => Decision::without_profile(program),
+    let mut decision = Decision::without_profile(program);
+    if let (Some(profile), Some(operation)) = (profile(program, signer_profile), operation) {
+        let ask = Ask::new(signer_profile, operation);
+        decision.compute(Inputs { program, profile, table, ask, now }, Scope::Signer);
     }
+    decision
 }
 
 fn profile(program: &Program, index: u32) -> Option<&Profile> {

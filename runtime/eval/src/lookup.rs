@@ -1,11 +1,11 @@
 //! What is known: the value of a path, where it is known well enough.
 use crate::ask::Ask;
-use crate::kinds::Kind;
+use crate::kinds::{Absence, Kind, Row};
 use alloc::string::String;
+use alloc::vec::Vec;
 use core::fmt;
 use pkic_ir::{Authority, Guard, Profile, Program};
-use pkic_vocab::catalogue::Openness;
-use pkic_vocab::{BasisSet, Fact, FactDef, FactId, FactTable, Grade, Path, Purpose, Slot, Type, Value, Word};
+use pkic_vocab::{BasisSet, Fact, FactId, FactTable, Grade, Path, Purpose, Slot, Value, Word};
 
 /// Everything that a decision is computed from.
 #[derive(Debug, Clone, Copy)]
@@ -17,43 +17,53 @@ pub(crate) struct Inputs<'a> {
     pub(crate) now: i64,
 }
 
-/// A value of the table, the program or the policy.
+/// A value of the table, the program or the policy: one pointer, so that it travels in registers.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Item<'a> {
-    Name(&'a str),
-    Names(&'a [String]),
+    Name(&'a String),
+    Names(&'a Vec<String>),
     Value(&'a Value),
-    Values(&'a [Value]),
-    Word(Word),
+    Word(&'a Word),
 }
 
+static EMPTY_LIST: Value = Value::List(Vec::new());
+
 impl<'a> Item<'a> {
-    pub(crate) fn of(value: &'a Value) -> Item<'a> {
-        match value {
-            Value::Name(name) => Item::Name(name),
-            Value::Word(word) => Item::Word(*word),
-            Value::List(values) => Item::Values(values),
-            other => Item::Value(other),
+    /// The word that it is, if it is one.
+    #[inline]
+    pub(crate) fn word(self) -> Option<Word> {
+        if let Item::Value(value) = self {
+            return if let Value::Word(word) = value { Some(*word) } else { None };
         }
+        if let Item::Word(word) = self { Some(*word) } else { None }
+    }
+
+    /// The declared name that it is, if it is one.
+    #[inline]
+    pub(crate) fn name(self) -> Option<&'a String> {
+        if let Item::Value(value) = self {
+            return if let Value::Name(name) = value { Some(name) } else { None };
+        }
+        if let Item::Name(name) = self { Some(name) } else { None }
     }
 
     /// How many members a list has; `None` for what is no list.
+    #[inline]
     pub(crate) fn members_len(self) -> Option<usize> {
-        match self {
-            Item::Names(names) => Some(names.len()),
-            Item::Values(values) => Some(values.len()),
-            Item::Name(_) | Item::Value(_) | Item::Word(_) => None,
+        if let Item::Value(value) = self {
+            return if let Value::List(values) = value { Some(values.len()) } else { None };
         }
+        if let Item::Names(names) = self { Some(names.len()) } else { None }
     }
 
     /// The members of a list; nothing for what is no list.
     pub(crate) fn members(self) -> impl Iterator<Item = Item<'a>> {
         let (names, values): (&'a [String], &'a [Value]) = match self {
             Item::Names(names) => (names, &[]),
-            Item::Values(values) => (&[], values),
+            Item::Value(Value::List(values)) => (&[], values),
             Item::Name(_) | Item::Value(_) | Item::Word(_) => (&[], &[]),
         };
-        names.iter().map(|name| Item::Name(name)).chain(values.iter().map(Item::of))
+        names.iter().map(Item::Name).chain(values.iter().map(Item::Value))
     }
 }
 
@@ -63,10 +73,10 @@ impl fmt::Display for Item<'_> {
             Item::Name(name) => f.write_str(name),
             Item::Value(value) => write!(f, "{value}"),
             Item::Word(word) => f.write_str(word.name()),
-            Item::Names(_) | Item::Values(_) => {
+            Item::Names(names) => {
                 f.write_str("[")?;
-                for (index, member) in self.members().enumerate() {
-                    write!(f, "{}{member}", if index == 0 { "" } else { ", " })?;
+                for (index, name) in names.iter().enumerate() {
+                    write!(f, "{}{name}", if index == 0 { "" } else { ", " })?;
                 }
                 f.write_str("]")
             }
@@ -115,59 +125,78 @@ pub enum Why {
 pub(crate) enum Look<'a> {
     Absent,
     Item(Item<'a>),
-    Unknown(Why),
+    Unknown,
 }
 
 impl<'a> Inputs<'a> {
     /// The value of a path, if it is known as well as the guard asks.
-    pub(crate) fn look(&self, path: &Path, guard: &Guard) -> Look<'a> {
-        self.judge(path.fact, self.table.slot(path), guard)
-    }
-
-    /// The value of a fact, if what the table holds for it is known as well as the guard asks.
-    pub(crate) fn judge(&self, fact: FactId, slot: &'a Slot, guard: &Guard) -> Look<'a> {
-        match Kind::of(fact) {
-            Kind::Plain => self.judge_slot(fact, slot, guard),
-            kind => self.judge_special(kind, fact, slot, guard),
+    #[inline(always)] // into each of its few callers: most of a decision is this
+    pub(crate) fn look(&'a self, path: &Path, guard: &Guard) -> Look<'a> {
+        let row = Row::of(path.fact);
+        match self.table.slot(path) {
+            Slot::Known(fact) if row.kind == Kind::Plain => match self.shortfall(row, fact, guard) {
+                None => Look::Item(Item::Value(&fact.value)),
+                Some(_) => Look::Unknown,
+            },
+            slot => self.look_other(row, slot, guard),
         }
     }
 
-    fn judge_special(&self, kind: Kind, fact: FactId, slot: &'a Slot, guard: &Guard) -> Look<'a> {
-        match (kind, self.authority()) {
-            (Kind::Plain, _) | (Kind::Authority, Some(_)) => self.judge_slot(fact, slot, guard),
-            (Kind::Operation, _) => given(Item::Word(self.ask.operation), guard),
-            (Kind::ProfileRole, _) => or_missing(self.profile.role.map(Item::Word)),
-            (Kind::ProfileTags, _) => Look::Item(Item::Names(&self.profile.tags)),
-            (Kind::AuthorityName, Some(authority)) => Look::Item(Item::Name(&authority.name)),
-            (Kind::AuthorityState, Some(authority)) => or_missing(authority.state.map(Item::Word)),
-            (Kind::AuthorityTrust, Some(authority)) => or_missing(authority.trust.map(Item::Word)),
+    #[inline(never)]
+    fn look_other(&'a self, row: Row, slot: &'a Slot, guard: &Guard) -> Look<'a> {
+        match self.judge_row(row, slot, guard) {
+            Ok(Some(item)) => Look::Item(item),
+            Ok(None) => Look::Absent,
+            Err(_) => Look::Unknown,
+        }
+    }
+
+    /// The value of a fact, if what the table holds for it is known as well as the guard asks, or why it is not;
+    /// `None` is a value that is known to be absent.
+    pub(crate) fn judge(
+        &'a self,
+        fact: FactId,
+        slot: &'a Slot,
+        guard: &Guard,
+    ) -> Result<Option<Item<'a>>, Why> {
+        self.judge_row(Row::of(fact), slot, guard)
+    }
+
+    fn judge_row(&'a self, row: Row, slot: &'a Slot, guard: &Guard) -> Result<Option<Item<'a>>, Why> {
+        let item = match (row.kind, self.authority()) {
+            (Kind::Plain, _) | (Kind::Authority, Some(_)) => return self.judge_slot(row, slot, guard),
+            (Kind::Operation, _) => return given(Item::Word(&self.ask.operation), guard),
+            (Kind::ProfileRole, _) => self.profile.role.as_ref().map(Item::Word),
+            (Kind::ProfileTags, _) => Some(Item::Names(&self.profile.tags)),
+            (Kind::AuthorityName, Some(authority)) => Some(Item::Name(&authority.name)),
+            (Kind::AuthorityState, Some(authority)) => authority.state.as_ref().map(Item::Word),
+            (Kind::AuthorityTrust, Some(authority)) => authority.trust.as_ref().map(Item::Word),
             (Kind::Authority | Kind::AuthorityName | Kind::AuthorityState | Kind::AuthorityTrust, None) => {
-                Look::Unknown(Why::Missing)
+                None
             }
-        }
+        };
+        item.map(Some).ok_or(Why::Missing)
     }
 
     pub(crate) fn authority(&self) -> Option<&'a Authority> {
         self.program.authorities.get(usize::try_from(self.ask.authority?).ok()?)
     }
 
-    fn judge_slot(&self, fact: FactId, slot: &'a Slot, guard: &Guard) -> Look<'a> {
-        let def = fact.def();
-        match slot {
-            Slot::Known(fact) => match self.shortfall(def, fact, guard) {
-                Some(why) => Look::Unknown(why),
-                None => Look::Item(Item::of(&fact.value)),
-            },
-            Slot::Unknown => Look::Unknown(Why::Missing),
-            Slot::Conflict => Look::Unknown(Why::Conflict),
-            Slot::Absent if def.openness == Openness::Open => Look::Unknown(Why::Missing),
-            Slot::Absent if matches!(def.ty, Type::List(_)) => Look::Item(Item::Values(&[])),
-            Slot::Absent => Look::Absent,
+    fn judge_slot(&self, row: Row, slot: &'a Slot, guard: &Guard) -> Result<Option<Item<'a>>, Why> {
+        match (slot, row.absence) {
+            (Slot::Known(fact), _) => {
+                self.shortfall(row, fact, guard).map_or(Ok(Some(Item::Value(&fact.value))), Err)
+            }
+            (Slot::Conflict, _) => Err(Why::Conflict),
+            (Slot::Absent, Absence::EmptyList) => Ok(Some(Item::Value(&EMPTY_LIST))),
+            (Slot::Absent, Absence::NoValue) => Ok(None),
+            (Slot::Absent, Absence::Unknown) | (Slot::Unknown, _) => Err(Why::Missing),
         }
     }
 
     /// What keeps a known fact from counting, if something does.
-    fn shortfall(&self, def: &FactDef, fact: &Fact, guard: &Guard) -> Option<Why> {
+    #[inline(always)]
+    fn shortfall(&self, row: Row, fact: &Fact, guard: &Guard) -> Option<Why> {
         match (fact.on_file_since, guard.within_s) {
             (None, _) => {}
             (Some(_), None) => return Some(Why::OnFile),
@@ -178,18 +207,18 @@ impl<'a> Inputs<'a> {
                 }
             }
         }
-        if !def.is_graded() {
+        if !row.is_graded {
             return None;
         }
         let mut found = fact.grade;
         if !self.admits(fact.purpose) {
-            if def.is_hardware() {
+            if row.is_hardware {
                 return Some(Why::Purpose(fact.purpose));
             }
             // Under such an anchor a value is no more than what somebody says.
             found = Grade::Claimed;
         }
-        let needed = guard.grade.unwrap_or(def.floor);
+        let needed = guard.grade.unwrap_or(row.floor);
         if found < needed {
             return Some(Why::Grade { found, needed });
         }
@@ -200,26 +229,20 @@ impl<'a> Inputs<'a> {
     }
 
     fn admits(&self, purpose: Purpose) -> bool {
-        match purpose {
-            Purpose::Production => true,
-            Purpose::Test => self.program.lab || self.ask.admit_test_anchors,
-            Purpose::Preview | Purpose::Simulator | Purpose::Unspecified => self.program.lab,
-        }
+        purpose == Purpose::Production
+            || self.program.lab
+            || (purpose == Purpose::Test && self.ask.admit_test_anchors)
     }
-}
-
-fn or_missing(item: Option<Item<'_>>) -> Look<'_> {
-    item.map_or(Look::Unknown(Why::Missing), Look::Item)
 }
 
 /// What the authenticated caller states counts as observed through its API.
-fn given<'a>(item: Item<'a>, guard: &Guard) -> Look<'a> {
+fn given<'a>(item: Item<'a>, guard: &Guard) -> Result<Option<Item<'a>>, Why> {
     let needed = guard.grade.unwrap_or(Grade::Claimed);
     if needed > Grade::Observed {
-        return Look::Unknown(Why::Grade { found: Grade::Observed, needed });
+        return Err(Why::Grade { found: Grade::Observed, needed });
     }
     if !BasisSet::API.within(guard.basis) {
-        return Look::Unknown(Why::Basis { found: BasisSet::API, needed: guard.basis });
+        return Err(Why::Basis { found: BasisSet::API, needed: guard.basis });
     }
-    Look::Item(item)
+    Ok(Some(item))
 }

@@ -1,8 +1,9 @@
 //! One reason of a decision: what was needed, what was found, and what would mend it.
 use crate::condition::Evaluator;
+use crate::contents::Stray;
 use crate::decision::Outcome;
 use crate::logic::Truth;
-use crate::lookup::{Inputs, Item, Look, Why};
+use crate::lookup::{Inputs, Item, Why};
 use crate::requirement::Approved;
 use alloc::borrow::Cow;
 use core::fmt;
@@ -12,14 +13,14 @@ use pkic_ir::{
 use pkic_vocab::{BasisSet, Grade, Path, Slot, Source, limits, time};
 
 /// What a reason is about.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Copy)]
 pub(crate) enum What<'a> {
     Field(&'a Field),
     IssuedBy,
     Operation,
     Profile,
     Requirement(RequirementId, &'a Requirement),
-    Stray(Cow<'a, Path>),
+    Stray(Stray<'a>),
 }
 
 /// The id of a requirement, as refusals, waivers and tests name it: `key.storage`, `contents.validity`, `operations`.
@@ -138,10 +139,11 @@ impl<'a> Reason<'a> {
             What::Operation => plain("operations"),
             What::Profile => plain("profile"),
             What::Requirement(_, requirement) => Id { prefix: "", name: Cow::Borrowed(&requirement.id) },
-            What::Stray(path) => {
-                let row = path.fact.def().path;
+            What::Stray(stray) => {
+                let row = stray.fact.def().path;
                 let row = row.strip_prefix("certificate.").unwrap_or(row);
-                let name = match (&path.name, row.strip_suffix('*')) {
+                let declared = stray.declared.and_then(|path| path.name.as_ref());
+                let name = match (declared, row.strip_suffix('*')) {
                     (Some(name), Some(row)) => Cow::Owned(alloc::format!("{row}{name}")),
                     _ => Cow::Borrowed(row),
                 };
@@ -216,13 +218,17 @@ impl<'a> Reason<'a> {
     }
 
     /// The fact that it hangs on, as it was found; `None` where it hangs on none, as an approval does.
+    #[inline] // who reads a grade alone pays for no more
     pub fn found(&self) -> Option<Found<'a>> {
         let inputs = self.inputs?;
         match &self.what {
             What::Field(field) => {
                 Some(found_in(inputs, Cow::Borrowed(&field.path), &Guard::FLOOR, self.outcome))
             }
-            What::Stray(path) => Some(found_in(inputs, path.clone(), &Guard::FLOOR, self.outcome)),
+            What::Stray(Stray { fact, declared, .. }) => {
+                let path = declared.map_or_else(|| Cow::Owned((*fact).into()), Cow::Borrowed);
+                Some(found_in(inputs, path, &Guard::FLOOR, self.outcome))
+            }
             What::Requirement(_, requirement) => {
                 let Body::Expr(id) = requirement.body else { return None };
                 let levels = limits::EXPRESSION_DEPTH_MAX;
@@ -257,18 +263,19 @@ impl<'a> Reason<'a> {
     }
 }
 
-fn found_in<'a>(inputs: &Inputs<'a>, path: Cow<'a, Path>, guard: &Guard, outcome: Outcome) -> Found<'a> {
+#[inline]
+fn found_in<'a>(inputs: &'a Inputs<'a>, path: Cow<'a, Path>, guard: &Guard, outcome: Outcome) -> Found<'a> {
     let slot = inputs.table.slot(&path);
     let (fact, held) = match slot {
-        Slot::Known(fact) => (Some(fact), Seen::Item(Item::of(&fact.value))),
+        Slot::Known(fact) => (Some(fact), Seen::Item(Item::Value(&fact.value))),
         Slot::Absent => (None, Seen::Absent),
         Slot::Conflict => (None, Seen::Conflict),
         Slot::Unknown => (None, Seen::Nothing),
     };
     let (seen, why) = match inputs.judge(path.fact, slot, guard) {
-        Look::Item(item) => (Seen::Item(item), None),
-        Look::Absent => (held, None),
-        Look::Unknown(why) => (held, Some(why)),
+        Ok(Some(item)) => (Seen::Item(item), None),
+        Ok(None) => (held, None),
+        Err(why) => (held, Some(why)),
     };
     Found {
         path,

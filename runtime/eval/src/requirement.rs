@@ -15,17 +15,20 @@ pub(crate) enum Approved {
 }
 
 impl<'a> Evaluator<'a> {
+    #[inline]
     pub(crate) fn is_live(&self, from: Option<i64>, before: Option<i64>) -> bool {
         let now = self.inputs.now;
         from.is_none_or(|from| from <= now) && before.is_none_or(|before| now < before)
     }
 
     /// Whether the conditions around a line hold.
+    #[inline]
     pub(crate) fn applies(&self, when: &[ExprId]) -> Truth {
         when.iter().fold(Truth::True, |all, id| all.and(self.condition(*id)))
     }
 
     /// Whether a requirement that is in force holds; `None` for one that is not, or does not apply.
+    #[inline(always)]
     pub(crate) fn requirement(
         &self,
         id: RequirementId,
@@ -40,15 +43,21 @@ impl<'a> Evaluator<'a> {
         if applies == Truth::False {
             return None;
         }
-        let body = match (&requirement.body, approved) {
-            (Body::Expr(condition), _) => self.condition(*condition),
-            (Body::Approve(_), Approved::Line(is_filled)) => Truth::from(is_filled),
-            (Body::Approve(_), Approved::Among(_)) => Truth::False,
-            (Body::OneOf(ways), _) => {
-                ways.iter().fold(Truth::False, |any, way| any.or(self.way(id, way, approved, levels)))
-            }
+        let body = match &requirement.body {
+            Body::Expr(condition) => self.condition(*condition),
+            Body::OneOf(ways) => self.one_of(id, ways, approved, levels),
+            Body::Approve(_) => match approved {
+                Approved::Line(is_filled) => Truth::from(is_filled),
+                Approved::Among(_) => Truth::False,
+            },
         };
         Some((!applies).or(body))
+    }
+
+    /// Whether one of the ways holds.
+    #[inline(never)]
+    fn one_of(&self, id: RequirementId, ways: &'a [Way], approved: Approved, levels: usize) -> Truth {
+        ways.iter().fold(Truth::False, |any, way| any.or(self.way(id, way, approved, levels)))
     }
 
     /// Whether everything that a way asks holds. A way of which nothing is in force yet is no way.
@@ -91,6 +100,7 @@ impl<'a> Evaluator<'a> {
     }
 
     /// Whether the approvals suffice for a way together with everything outside of its `one of`.
+    #[inline(never)] // its lists are large, and few ways ask for approvals
     fn is_way_approved(&self, one_of: RequirementId, way: &'a Way) -> bool {
         let mut lines = Lines::EMPTY;
         self.gather(&mut lines, &self.inputs.profile.requirements, Some(one_of), limits::NESTING_MAX);

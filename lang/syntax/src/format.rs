@@ -45,6 +45,8 @@ struct Printer<'t> {
     /// All tokens but white space.
     tokens: Vec<Token>,
     at: usize,
+    /// The first token that is no comment, from where `indent_at` last looked: a run of comments is walked once.
+    next_code: usize,
     /// Where lines begin: declarations, items.
     starts: BTreeSet<u32>,
     /// The blocks by where their `{` stands.
@@ -79,6 +81,7 @@ impl<'t> Printer<'t> {
             source,
             tokens,
             at: 0,
+            next_code: 0,
             starts,
             blocks: BTreeMap::new(),
             rows: BTreeMap::new(),
@@ -207,7 +210,8 @@ impl<'t> Printer<'t> {
         if is_first {
         } else if breaks {
             let blank = self.line_ends_before(at) > 1 && !follows_open;
-            self.new_line(blank, self.indent_at(at));
+            let indent = self.indent_at(at);
+            self.new_line(blank, indent);
         } else if self.wraps_before(at) && !is_inside_flat {
             self.new_line(false, (self.depth + 1) * INDENT);
         } else if self.is_comment(at) || self.spaced(at) {
@@ -217,11 +221,14 @@ impl<'t> Printer<'t> {
     }
 
     /// Own lines of a block for items and for comments before an item or brace; one level more inside of an item.
-    fn indent_at(&self, at: usize) -> usize {
-        let mut next = at;
-        while self.is_comment(next) {
-            next += 1;
+    fn indent_at(&mut self, at: usize) -> usize {
+        if self.next_code < at {
+            self.next_code = at;
         }
+        while self.is_comment(self.next_code) {
+            self.next_code += 1;
+        }
+        let next = self.next_code;
         let is_own = next >= self.tokens.len() || self.begins_line(next) || self.text(next) == "}";
         (self.depth + usize::from(!is_own)) * INDENT
     }

@@ -1,178 +1,55 @@
-//! Any input is answered in bounded time on a small stack.
+//! Any text is answered by the parser and the formatter, in bounded time on a small stack.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
     clippy::indexing_slicing,
     clippy::panic,
+    clippy::print_stdout,
     missing_docs,
     unreachable_pub
 )]
+mod nasty;
 
-use std::time::{Duration, Instant};
+use nasty::policy::{meant, repeated, shuffled};
+use nasty::{SIZE, STACK, answers, noise};
 
-/// The largest file with optimisation; an eighth of it without, to keep the test short.
-const SIZE: usize = if cfg!(debug_assertions) { 1 << 17 } else { 1 << 20 };
-const STACK: usize = 512 * 1024;
-/// Two seconds with optimisation; without, a bound that still tells linear from quadratic.
-const LIMIT: Duration = Duration::from_secs(if cfg!(debug_assertions) { 20 } else { 2 });
+/// Parses, and formats what parses. Bytes that are no text are read as the text that is nearest to them.
+fn read(bytes: &[u8]) {
+    let source = nasty::cut(String::from_utf8_lossy(bytes).into_owned(), bytes.len());
+    let parse = pkic_syntax::parse(&source);
+    assert_eq!(parse.tree.print(&source).len(), source.len());
+    if let Ok(formatted) = pkic_syntax::format(&parse) {
+        assert!(!formatted.is_empty());
+    }
+}
 
-fn answer(name: &str, source: String) {
-    let label = name.to_string();
-    let worker = std::thread::Builder::new().stack_size(STACK).spawn(move || {
-        let start = Instant::now();
-        let parse = pkic_syntax::parse(&source);
-        let elapsed = start.elapsed();
-        assert_eq!(parse.tree.print(&source).len(), source.len(), "{label}");
-        assert!(elapsed < LIMIT, "{label}: {elapsed:?}");
-        parse.findings.len()
+#[test]
+fn any_text_is_answered() {
+    answers("parser, noise", noise(SIZE).into_iter().chain(shuffled(SIZE)), read);
+    answers("parser, parts", repeated(SIZE), read);
+    // The compiler's test gives it all of these.
+    answers("parser, constructs", meant(SIZE).into_iter().step_by(4), read);
+}
+
+/// The formatter walks runs of comments once, however many comments they have.
+#[test]
+fn runs_of_comments_are_formatted_in_time() {
+    let runs = ["// a\n", "    /// a\n"].map(|comment| {
+        let text = format!("edition 2026\npolicy t \"1\"\nprofile p {{\n{}", comment.repeat(SIZE / 11));
+        (format!("{comment:?} over and over"), (text + "key.export == never\n}\n").into_bytes())
     });
-    let findings = worker.unwrap().join().unwrap_or_else(|_| panic!("{name}"));
-    assert!(findings > 0, "{name}");
+    answers("formatter", runs, |bytes| {
+        let parse = pkic_syntax::parse(std::str::from_utf8(bytes).unwrap());
+        assert!(pkic_syntax::format(&parse).unwrap().ends_with("\n    key.export == never\n}\n"));
+    });
 }
 
-fn filled(prefix: &str, part: &str) -> String {
-    let mut text = String::from(prefix);
-    while text.len() + part.len() <= SIZE {
-        text.push_str(part);
-    }
-    text
-}
-
+/// One byte more than a file may have.
 #[test]
-fn repeated_parts() {
-    let block = "edition 2026\npolicy t \"1\"\nprofile p {\n".to_string();
-    for part in [
-        "(",
-        "[",
-        "{",
-        "!",
-        "\"",
-        "|",
-        "}",
-        "]",
-        ")",
-        "a.",
-        "a && ",
-        "a || ",
-        "profile p {",
-        "profile p {\n",
-        "/",
-        "//",
-        "\\",
-        "-",
-        "\0",
-        "é",
-        "a",
-        "a ",
-        "a\n",
-        "1",
-        "1.",
-        "@",
-        "= ",
-        "when a { ",
-        "when a {\n",
-        "one of a {\n",
-        "x: (",
-        "x: !",
-        "[a,",
-        "\n",
-        " ",
-        "= \n",
-        "{}\n",
-        "from 2027-01-01 ",
-        "| a ",
-        "|\n",
-        "a == b ",
-        "a == = }\n",
-        "when a { = } ",
-        "when a {\n = }\n",
-        "\"\n",
-        "/// x\n",
-        "\u{1}",
-        "\u{4}\n",
-        "a.all(b, ",
-        "a in [b] ",
-        "a in { b }\n",
-        "contents { a }\n",
-        "contents {",
-        "oblige a(b, ",
-        "use a \"b\"\n",
-        "use a\n",
-        "source x {\n",
-        "test \"x\" {\n| at |\n",
-        "prefer ",
-        "authority.a == b\nwhen a {\n",
-        "source when z {\n",
-        "l: y ==\nsource when z {\n",
-    ] {
-        answer(&format!("{part:?}"), filled("", part));
-        answer(&format!("{block:?} {part:?}"), filled(&block, part));
-        let line = format!("{}\n", part.repeat(12_000 / part.len()));
-        answer(&format!("lines of {part:?}"), filled(&block, &line));
-    }
-}
-
-#[test]
-fn random_text() {
-    let mut state = 0x9e37_79b9_7f4a_7c15_u64;
-    let mut random = move || {
-        state ^= state << 13;
-        state ^= state >> 7;
-        state ^= state << 17;
-        state
-    };
-    let bytes: Vec<u8> = (0..SIZE / 2).map(|_| (random() >> 32) as u8).collect();
-    let mut text = String::from_utf8_lossy(&bytes).into_owned();
-    let end = (0..=SIZE.min(text.len())).rev().find(|at| text.is_char_boundary(*at)).unwrap();
-    text.truncate(end);
-    answer("bytes", text);
-    let words = [
-        "profile",
-        "p",
-        "{",
-        "}",
-        "[",
-        "]",
-        "(",
-        ")",
-        "when",
-        "==",
-        "in",
-        "a.b",
-        "\n",
-        "\n    ",
-        "\"x\"",
-        "47d",
-        "2027-01-01",
-        "@",
-        "&&",
-        "||",
-        "!",
-        "one",
-        "of",
-        "|",
-        ",",
-        "from",
-        "contents",
-        ":",
-        "cites",
-        "// c\n",
-        "/// d\n",
-        "_",
-        "=",
-        "edition",
-        "test",
-        "..",
-        "1",
-    ];
-    for round in 0..4 {
-        let mut text = String::from("edition 2026\npolicy t \"1\"\n");
-        while text.len() < SIZE - 32 {
-            text.push_str(words[(random() % words.len() as u64) as usize]);
-            text.push(if round % 2 == 0 { ' ' } else { '\n' });
-        }
-        answer("words", text);
-    }
+fn a_text_over_the_limit_is_not_read() {
+    let source = "\n".repeat(SIZE + 1);
+    assert_eq!(pkic_syntax::parse(&source).findings[0].code, "E0001");
+    assert_ne!(pkic_syntax::parse(&source[1..]).findings[0].code, "E0001");
 }
 
 #[test]

@@ -1,5 +1,5 @@
 //! Whether a program is well formed: what every reader of a program may rely on.
-use crate::cost;
+use crate::cost::Costs;
 use crate::error::DecodeError;
 use crate::program::{
     Approval, Body, Citation, Exception, Field, Origin, Profile, Program, Requirement, RequirementId,
@@ -27,7 +27,7 @@ pub fn check(program: &Program) -> Result<(), DecodeError> {
         limit("text", 0, text.len(), limits::TEXT_LEN_BYTES_MAX)?;
     }
     let roots = typing::check_exprs(program)?;
-    let costs = cost::of_exprs(program);
+    let costs = Costs::new(program);
     let checker = Checker { program, roots, nesting: check_requirements_nest(program)? };
     for (at, requirement) in program.requirements.iter().enumerate() {
         checker.requirement(at, requirement)?;
@@ -36,7 +36,7 @@ pub fn check(program: &Program) -> Result<(), DecodeError> {
     sorted("profile", program.profiles.iter().map(|profile| &profile.name))?;
     for (at, profile) in program.profiles.iter().enumerate() {
         checker.profile(at, profile)?;
-        let cost = cost::of_profile(program, &costs, profile);
+        let cost = costs.of_profile(profile);
         let max = limits::PROFILE_COST_MAX;
         if cost > max {
             return Err(DecodeError::Limit { what: "cost of a profile", at, found: cost, max });

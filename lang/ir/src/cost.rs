@@ -9,7 +9,7 @@ const MEMBERS: u64 = limits::FACT_LIST_LEN_MAX as u64;
 /// The cost of each condition of the program, in the order of [`Program::exprs`].
 ///
 /// A child that does not stand before its parent counts as infinitely dear.
-pub fn of_exprs(program: &Program) -> Vec<u64> {
+fn of_exprs(program: &Program) -> Vec<u64> {
     let mut costs: Vec<u64> = Vec::with_capacity(program.exprs.len());
     for expr in &program.exprs {
         let child = |id: &ExprId| of(&costs, *id);
@@ -56,53 +56,72 @@ fn members(operand: &Operand) -> u64 {
     }
 }
 
-/// The cost of one decision on a profile, with the costs of [`of_exprs`]: its lines, contents, mandates and exceptions.
-pub fn of_profile(program: &Program, costs: &[u64], profile: &Profile) -> u64 {
-    let fields = profile.contents.iter().fold(0u64, |sum, field| {
-        let constraint = field.constraint.map_or(0, |id| of(costs, id));
-        sum.saturating_add(constraint).saturating_add(profile.contents.len() as u64)
-    });
-    let lines = of_lines(program, costs, &profile.requirements, limits::NESTING_MAX);
-    let obligations = profile
-        .obligations
-        .iter()
-        .flat_map(|obligation| &obligation.when)
-        .fold(0u64, |sum, id| sum.saturating_add(of(costs, *id)));
-    let exceptions = profile.exceptions.iter().fold(0u64, |sum, exception| {
-        let when = exception.when.map_or(0, |id| of(costs, id));
-        let controls = of_lines(program, costs, &exception.requirements, limits::NESTING_MAX);
-        sum.saturating_add(when).saturating_add(controls)
-    });
-    [fields, lines, obligations, exceptions].into_iter().fold(1, u64::saturating_add)
+/// What is charged for each condition and each requirement of a program.
+#[derive(Debug)]
+pub struct Costs {
+    exprs: Vec<u64>,
+    requirements: Vec<u64>,
 }
 
-fn of_lines(program: &Program, costs: &[u64], ids: &[RequirementId], levels: usize) -> u64 {
-    let Some(levels) = levels.checked_sub(1) else {
-        return u64::MAX;
-    };
-    ids.iter().fold(0u64, |sum, id| {
-        let Some(requirement) = program.requirement(*id) else {
-            return u64::MAX;
+impl Costs {
+    /// The costs of a program. Each requirement is looked at once, however many ways it stands in: what the ways of a
+    /// small program multiply to can be beyond counting.
+    ///
+    /// What does not stand before that which it is part of counts as infinitely dear.
+    pub fn new(program: &Program) -> Costs {
+        let mut costs = Costs { exprs: of_exprs(program), requirements: Vec::new() };
+        for requirement in &program.requirements {
+            let when = requirement.when.iter().fold(1u64, |sum, id| sum.saturating_add(costs.expr(*id)));
+            let body = match &requirement.body {
+                Body::Expr(id) => costs.expr(*id),
+                Body::OneOf(ways) => {
+                    ways.iter().fold(0u64, |sum, way| sum.saturating_add(costs.lines(&way.requirements)))
+                }
+                Body::Approve(approval) => u64::from(approval.count),
+            };
+            costs.requirements.push(when.saturating_add(body));
+        }
+        costs
+    }
+
+    /// The cost of one decision on a profile: its lines, contents, mandates and exceptions.
+    pub fn of_profile(&self, profile: &Profile) -> u64 {
+        let fields = profile.contents.iter().fold(0u64, |sum, field| {
+            let constraint = field.constraint.map_or(0, |id| self.expr(id));
+            sum.saturating_add(constraint).saturating_add(profile.contents.len() as u64)
+        });
+        let lines = self.lines(&profile.requirements);
+        let obligations = profile
+            .obligations
+            .iter()
+            .flat_map(|obligation| &obligation.when)
+            .fold(0u64, |sum, id| sum.saturating_add(self.expr(*id)));
+        let exceptions = profile.exceptions.iter().fold(0u64, |sum, exception| {
+            let when = exception.when.map_or(0, |id| self.expr(id));
+            sum.saturating_add(when).saturating_add(self.lines(&exception.requirements))
+        });
+        [fields, lines, obligations, exceptions].into_iter().fold(1, u64::saturating_add)
+    }
+
+    fn expr(&self, id: ExprId) -> u64 {
+        of(&self.exprs, id)
+    }
+
+    fn lines(&self, ids: &[RequirementId]) -> u64 {
+        let of_line = |id: &RequirementId| {
+            let index = usize::try_from(id.0).unwrap_or(usize::MAX);
+            self.requirements.get(index).copied().unwrap_or(u64::MAX)
         };
-        let when = requirement.when.iter().fold(1u64, |sum, id| sum.saturating_add(of(costs, *id)));
-        let body = match &requirement.body {
-            Body::Expr(id) => of(costs, *id),
-            Body::OneOf(ways) => ways.iter().fold(0u64, |sum, way| {
-                sum.saturating_add(of_lines(program, costs, &way.requirements, levels))
-            }),
-            Body::Approve(approval) => u64::from(approval.count),
-        };
-        sum.saturating_add(when).saturating_add(body)
-    })
+        ids.iter().fold(0, |sum, id| sum.saturating_add(of_line(id)))
+    }
 }
 
 impl Program {
     /// Writes into each profile what a decision on it costs.
     pub fn fill_costs(&mut self) {
-        let exprs = of_exprs(self);
-        let costs: Vec<u64> = self.profiles.iter().map(|profile| of_profile(self, &exprs, profile)).collect();
-        for (profile, cost) in self.profiles.iter_mut().zip(costs) {
-            profile.cost = cost;
+        let costs = Costs::new(self);
+        for profile in &mut self.profiles {
+            profile.cost = costs.of_profile(profile);
         }
     }
 }

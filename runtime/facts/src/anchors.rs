@@ -8,6 +8,7 @@ use crate::reject::Reject;
 use pkic_vocab::words::Words;
 use pkic_vocab::{Purpose, limits};
 use serde::Deserialize;
+use std::collections::HashSet;
 use std::fmt;
 use toml::Spanned;
 
@@ -150,16 +151,17 @@ impl AnchorSet {
             for certificate in certificates {
                 set.take(file.name, certificate, &entries.anchors, &mut used);
             }
-        }
-        if set.candidates.len() > limits::PATH_CANDIDATES_MAX {
-            let what = format!("more than {} certificates", limits::PATH_CANDIDATES_MAX);
-            let help = "split the folder by evidence format".to_owned();
-            return Err(AnchorError { file: LISTING.to_owned(), line: None, what, help });
+            if set.candidates.len().max(set.anchors.len()) > limits::PATH_CANDIDATES_MAX {
+                let what = format!("more than {} certificates", limits::PATH_CANDIDATES_MAX);
+                let help = "split the folder by evidence format".to_owned();
+                return Err(AnchorError { file: LISTING.to_owned(), line: None, what, help });
+            }
         }
         if let Some((entry, _)) = entries.anchors.iter().zip(&used).find(|(_, used)| !**used) {
             let what = format!("no certificate has the key `{}`", entry.key.reference.spki);
             let help = "put its certificate beside anchors.toml, or list it as `[[key]]`".to_owned();
-            return Err(AnchorError { file: LISTING.to_owned(), line: Some(entry.line), what, help });
+            let line = Some(line_of(listing, entry.at));
+            return Err(AnchorError { file: LISTING.to_owned(), line, what, help });
         }
         set.keys = entries.keys.into_iter().map(|entry| entry.key).collect();
         Ok(set)
@@ -240,7 +242,8 @@ fn is_self_signed(certificate: &Certificate) -> bool {
 
 struct Listed {
     key: EnrolledKey,
-    line: usize,
+    /// Where its digest stands in the listing.
+    at: usize,
 }
 
 struct Entries {
@@ -267,15 +270,15 @@ fn read_listing(text: &str) -> Result<Entries, AnchorError> {
         entries.into_iter().map(|entry| read_entry(text, entry)).collect::<Result<Vec<_>, _>>()
     };
     let entries = Entries { anchors: read(listing.anchor)?, keys: read(listing.key)? };
-    let mut seen: Vec<Sha256Digest> = Vec::new();
+    let mut seen: HashSet<Sha256Digest> = HashSet::new();
     for listed in entries.anchors.iter().chain(&entries.keys) {
         let spki = listed.key.reference.spki;
-        if seen.contains(&spki) {
+        if !seen.insert(spki) {
             let what = format!("the key `{spki}` is listed twice");
             let help = "keep one entry for each key".to_owned();
-            return Err(AnchorError { file: LISTING.to_owned(), line: Some(listed.line), what, help });
+            let line = Some(line_of(text, listed.at));
+            return Err(AnchorError { file: LISTING.to_owned(), line, what, help });
         }
-        seen.push(spki);
     }
     Ok(entries)
 }
@@ -287,7 +290,6 @@ fn read_entry(text: &str, entry: Entry) -> Result<Listed, AnchorError> {
         what,
         help: help.to_owned(),
     };
-    let line = line_of(text, entry.spki.span().start);
     let spki = Sha256Digest::from_text(entry.spki.get_ref()).ok_or_else(|| {
         let what = format!("`{}` is no key digest", entry.spki.get_ref());
         at(
@@ -312,7 +314,7 @@ fn read_entry(text: &str, entry: Entry) -> Result<Listed, AnchorError> {
     }
     Ok(Listed {
         key: EnrolledKey { reference: AnchorRef { name: entry.name, purpose, spki }, formats },
-        line,
+        at: entry.spki.span().start,
     })
 }
 

@@ -5,6 +5,7 @@ use crate::crypto::{Scheme, Sha256Digest};
 use crate::der;
 use crate::reject::{Operand, Reject};
 use pkic_vocab::limits;
+use std::collections::HashSet;
 use std::ops::Range;
 use x509_parser::prelude::{FromDer, Pem};
 
@@ -150,9 +151,10 @@ impl Tbs {
         }
         let range = |part: &[u8]| range_in(raw, part).ok_or(Reject::Malformed { what });
         let mut extensions: Vec<Extension> = Vec::new();
+        let mut seen = HashSet::new();
         for extension in parsed.extensions() {
             let oid = extension.oid.to_id_string();
-            if extensions.iter().any(|seen| seen.oid == oid) {
+            if !seen.insert(extension.oid.as_bytes()) {
                 return Err(Reject::FieldRepeated { field: "extension" });
             }
             extensions.push(Extension { oid, critical: extension.critical, value: extension.value.to_vec() });

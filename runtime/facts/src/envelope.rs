@@ -261,10 +261,30 @@ fn take_apart(bytes: &[u8]) -> Result<(CoseSign1, Vec<u8>), Reject> {
     if size > limit {
         return Err(Reject::TooLarge { what, size, limit });
     }
-    let envelope =
-        CoseSign1::from_cbor_value(read_cbor(what, bytes)?).map_err(|_| Reject::Malformed { what })?;
+    let value = read_cbor(what, bytes)?;
+    if !has_flat_headers(&value) {
+        return Err(Reject::Malformed { what });
+    }
+    let envelope = CoseSign1::from_cbor_value(value).map_err(|_| Reject::Malformed { what })?;
     let spki = signer_spki(&envelope).ok_or(Reject::FieldMissing { field: "signer" })?;
     Ok((envelope, spki))
+}
+
+/// Whether no header holds anything but scalars, as ours do not. A countersignature has headers of its own, in which a
+/// countersignature may stand, and coset goes down all of them on the stack.
+fn has_flat_headers(envelope: &Value) -> bool {
+    let is_flat = |header: &Value| match header {
+        Value::Map(fields) => fields
+            .iter()
+            .all(|(_, value)| matches!(value, Value::Integer(_) | Value::Bytes(_) | Value::Text(_))),
+        _ => false,
+    };
+    let Some([Value::Bytes(protected), unprotected, ..]) = envelope.as_array().map(Vec::as_slice) else {
+        return false;
+    };
+    let protected =
+        if protected.is_empty() { Ok(Value::Map(Vec::new())) } else { read_cbor("header", protected) };
+    protected.is_ok_and(|header| is_flat(&header)) && is_flat(unprotected)
 }
 
 fn check_manifest(manifest: &Manifest, expected: &Expected<'_>) -> Result<(), Reject> {

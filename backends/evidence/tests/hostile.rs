@@ -1,0 +1,220 @@
+//! Any bytes are answered by every evidence format, in bounded time on a small stack.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::print_stdout,
+    missing_docs,
+    unreachable_pub
+)]
+#[path = "../../../lang/syntax/tests/nasty/mod.rs"]
+mod nasty;
+mod tpm_support;
+
+use nasty::{Nasty, SIZE, answers, cbor, der, element, filled, json, noise, numbered, pem, pem_block};
+use pkic_evidence::appraise::{Input, appraise, appraise_as};
+use pkic_evidence::formats::FORMATS;
+use pkic_evidence::tpm::activation::{Credential, EndorsementKey};
+use pkic_evidence::tpm::container::{MEMBER_LEN_BYTES_MAX, write};
+use pkic_evidence::tpm::public::Public;
+use pkic_evidence::tpm::structures::{Attest, CreationData, Signature};
+use pkic_facts::anchors::AnchorSet;
+use pkic_facts::request::CertificationRequest;
+use pkic_facts::verified::Evidence;
+use pkic_vocab::limits;
+use std::sync::OnceLock;
+use tpm_support::{Case, NOW, recorded};
+
+/// Appraises as what the parts look like and as each format, with a request and anchors. Nothing of this is verified.
+fn appraise_all(parts: &[&[u8]], request: &CertificationRequest) {
+    static ANCHORS: OnceLock<AnchorSet> = OnceLock::new();
+    let anchors = ANCHORS.get_or_init(|| tpm_support::anchors(&["ak-ca.der", "ek-root.der"]));
+    let Ok(evidence) = Evidence::new("nasty", parts) else {
+        assert!(parts.iter().map(|part| part.len()).sum::<usize>() > limits::EVIDENCE_LEN_BYTES_MAX);
+        return;
+    };
+    let (nonce, request) = (Some(tpm_support::NONCE), Some(request));
+    let input = Input { evidence: &evidence, request, anchors, now: NOW, nonce, activation: None };
+    assert!(appraise(&input).verdict.reason().is_some());
+    for format in FORMATS {
+        assert!(appraise_as(format, &input).verdict.reason().is_some(), "{}", format.name);
+    }
+}
+
+fn other_request() -> &'static CertificationRequest {
+    static REQUEST: OnceLock<CertificationRequest> = OnceLock::new();
+    REQUEST.get_or_init(|| CertificationRequest::from_bytes(&recorded("app-ec.csr")).unwrap())
+}
+
+fn everything(len: usize) -> impl Iterator<Item = Nasty> {
+    noise(len).into_iter().chain(der(len)).chain(cbor(len)).chain(json(len)).chain(pem("CERTIFICATE", len))
+}
+
+#[test]
+fn any_item_is_answered() {
+    answers("item", everything(SIZE), |bytes| appraise_all(&[bytes], other_request()));
+}
+
+#[test]
+fn any_item_of_two_parts_is_answered() {
+    answers("item of two parts", everything(SIZE - 2).step_by(2), |bytes| {
+        appraise_all(&[bytes, b"{}"], other_request())
+    });
+    answers("item of many parts", everything(SIZE / 16), |bytes| appraise_all(&[bytes; 16], other_request()));
+}
+
+/// A recorded container with each member in turn exchanged for something as large as a member may be.
+#[test]
+fn any_member_of_a_container_is_answered() {
+    for (recording, request) in [("certify-ec", "app-ec"), ("creation-ec", "app-ec")] {
+        let case = Case::certify(recording, request);
+        let names: Vec<String> = case.container.as_object().unwrap().keys().cloned().collect();
+        let members = names.iter().filter(|name| *name != "format");
+        let mut inputs = Vec::new();
+        for member in members {
+            for (name, bytes) in
+                noise(MEMBER_LEN_BYTES_MAX - 2).into_iter().chain(der(MEMBER_LEN_BYTES_MAX - 2))
+            {
+                let mut case = Case::certify(recording, request);
+                match case.container[member].is_array() {
+                    true => case.set_list(member, &[&bytes[..]; 10]),
+                    false => case.set(member, &bytes),
+                }
+                inputs.push((
+                    format!("{name} in {member} of {recording}"),
+                    case.container.to_string().into_bytes(),
+                ));
+            }
+        }
+        answers("container", inputs, |bytes| appraise_all(&[bytes], other_request()));
+    }
+}
+
+#[test]
+fn any_container_is_answered() {
+    let mut inputs = Vec::new();
+    for format in FORMATS {
+        let head = format!("{{\"format\":\"{}\"", format.name);
+        let member = |index: usize| format!(",\"m{index}\":\"\"");
+        inputs.push((format!("members of {}", format.name), numbered(&head, member, "}", SIZE).into_bytes()));
+        let list = |_: usize| "\"\",".to_owned();
+        let head = format!("{head},\"attestation-key-certificates\":[");
+        inputs
+            .push((format!("a list of {}", format.name), numbered(&head, list, "\"\"]}", SIZE).into_bytes()));
+        let bytes = filled([], [0xff], SIZE / 4 * 3 - 100);
+        inputs.push((
+            format!("a long member of {}", format.name),
+            write(format.name, &[("attest", &bytes)], &[]),
+        ));
+    }
+    answers("container of one shape", inputs, |bytes| appraise_all(&[bytes], other_request()));
+}
+
+/// A request that carries an item of evidence in the attribute that the format has for it.
+#[test]
+fn any_evidence_inside_a_request_is_answered() {
+    let max = limits::CSR_LEN_BYTES_MAX - 1_000;
+    let spki = CertificationRequest::from_bytes(&recorded("app-ec.csr")).unwrap().spki().to_vec();
+    let request = |attribute: &[u8]| {
+        let info = element(0x30, &[&[2, 1, 0, 0x30, 0][..], &spki, &element(0xa0, attribute)].concat());
+        let algorithm = element(0x30, b"\x06\x08\x2a\x86\x48\xce\x3d\x04\x03\x02");
+        element(0x30, &[&info[..], &algorithm, &[3, 1, 0]].concat())
+    };
+    let id_aa_evidence = b"\x06\x0b\x2a\x86\x48\x86\xf7\x0d\x01\x09\x10\x02\x3b";
+    let statement = |content: &[u8]| {
+        let oid = b"\x06\x05\x67\x81\x05\x14\x01";
+        element(0x30, &element(0x30, &element(0x30, &[&oid[..], content].concat())))
+    };
+    let extension_request = b"\x06\x09\x2a\x86\x48\x86\xf7\x0d\x01\x09\x0e";
+    let extensions = |value: &[u8]| {
+        let each = (2..12).map(|arc| {
+            let oid = [&[6, 10, 0x2b, 6, 1, 4, 1, 0x82, 0xc4, 0x0a, 3][..], &[arc]].concat();
+            element(0x30, &[oid, element(4, value)].concat())
+        });
+        element(0x30, &each.collect::<Vec<_>>().concat())
+    };
+    let carrying = |oid: &[u8], value: &[u8]| request(&element(0x30, &[oid, &element(0x31, value)].concat()));
+    let mut inputs = Vec::new();
+    for (name, bytes) in der(max - 200).into_iter().chain(noise(max - 200)) {
+        inputs.push((format!("{name} as a bundle"), carrying(id_aa_evidence, &bytes)));
+        inputs.push((format!("{name} as a statement"), carrying(id_aa_evidence, &statement(&bytes))));
+    }
+    for (name, bytes) in der(max / 11).into_iter().chain(noise(max / 11)) {
+        inputs.push((format!("{name} as certificates"), carrying(extension_request, &extensions(&bytes))));
+    }
+    answers("request that carries evidence", inputs, |bytes| {
+        if let Ok(request) = CertificationRequest::from_bytes(bytes) {
+            appraise_all(&[bytes], &request);
+        }
+    });
+    let good = carrying(id_aa_evidence, &[0x30, 0]);
+    assert!(
+        CertificationRequest::from_bytes(&good).unwrap().attribute("1.2.840.113549.1.9.16.2.59").is_some()
+    );
+}
+
+/// Text of CBOR of at most 255 bytes.
+fn text(text: &str) -> Vec<u8> {
+    [&[0x78, text.len() as u8], text.as_bytes()].concat()
+}
+
+/// An attestation object with each member in turn exchanged.
+#[test]
+fn any_attestation_object_is_answered() {
+    let string = |bytes: &[u8]| [&[0x5a][..], &(bytes.len() as u32).to_be_bytes(), bytes].concat();
+    let certificate = string(&recorded("ak-ec-certificate-no-eku.der"));
+    let object = |member: &str, bytes: &[u8]| {
+        let good = |name: &str| match name {
+            "ver" => text("2.0"),
+            "alg" => vec![0x26],
+            "x5c" => [&[0x81][..], &certificate].concat(),
+            _ => string(&[0; 64]),
+        };
+        let value =
+            |name: &str| [text(name), if name == member { bytes.to_vec() } else { good(name) }].concat();
+        let fields = ["ver", "alg", "x5c", "sig", "certInfo", "pubArea"].map(value).concat();
+        let statement = if member == "attStmt" { bytes.to_vec() } else { [&[0xa6][..], &fields].concat() };
+        let head = [&[0xa3][..], &text("fmt"), &text("tpm"), &text("attStmt")].concat();
+        [head, statement, value("authData")].concat()
+    };
+    let mut inputs = Vec::new();
+    for (name, bytes) in cbor(SIZE / 8) {
+        for member in ["attStmt", "x5c", "authData", "certInfo"] {
+            inputs.push((format!("{name} in {member}"), object(member, &bytes)));
+        }
+    }
+    for (name, bytes) in cbor(SIZE - 2_000).into_iter().step_by(5) {
+        inputs.push((format!("{name} in attStmt"), object("attStmt", &bytes)));
+    }
+    for (name, bytes) in der(SIZE - 2_000) {
+        inputs.push((
+            format!("{name} as a certificate"),
+            object("x5c", &[&[0x81][..], &string(&bytes)].concat()),
+        ));
+    }
+    let chain = filled([0x98, 255], &certificate, 255 * certificate.len() + 2);
+    inputs.push(("a long chain".to_owned(), object("x5c", &chain)));
+    answers("attestation object", inputs, |bytes| appraise_all(&[bytes, b"{}"], other_request()));
+}
+
+/// Certificate files of two parts in the shape of a token, as many as fit.
+#[test]
+fn many_certificates_are_answered() {
+    let block = pem_block("CERTIFICATE", &recorded("ak-ca.der"));
+    let inputs = [("many certificates".to_owned(), filled([], &block, SIZE - 2))];
+    answers("certificate files", inputs, |bytes| appraise_all(&[bytes, b"\n"], other_request()));
+}
+
+#[test]
+fn any_structure_of_a_tpm_is_answered() {
+    let lengths = [[0xff, 0xff], [0x7f, 0xff], [0, 1], [0x10, 0]];
+    let lengths = lengths.map(|length| (format!("{length:02x?} over and over"), filled([], length, SIZE)));
+    let magic = noise(SIZE).into_iter().map(|(name, bytes)| {
+        (format!("{name} behind the head of TPMS_ATTEST"), [&b"\xffTCG\x80\x17"[..], &bytes].concat())
+    });
+    answers("TPM structure", noise(SIZE).into_iter().chain(magic).chain(lengths), |bytes| {
+        let _ = (Attest::read(bytes), Public::read(bytes), Signature::read(bytes), CreationData::read(bytes));
+        let _ = (Credential::from_tpm2_tools(bytes), EndorsementKey::from_spki(bytes));
+    });
+}

@@ -6,10 +6,12 @@ use crate::diagnostic::{Diagnostic, Severity};
 use crate::source::{Module, Places, range};
 use crate::suggest;
 use pkic_syntax::ast;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 /// The edition that this compiler reads.
 const EDITION: u64 = 2026;
+/// Missing policies of one module for which the nearest name is looked for: each costs a pass over all names.
+const SUGGESTIONS_MAX: usize = 16;
 
 /// What the headers of policy files say, read once for any number of compilations.
 #[derive(Debug, Clone, Default)]
@@ -102,6 +104,8 @@ struct Pending<'t> {
     /// The file, the text that asks for it, and whether that text names it or a policy above it.
     wanted: Vec<(usize, ast::Span, Wanted)>,
     next: usize,
+    /// What `module.uses` has.
+    seen: HashSet<usize>,
 }
 
 impl<'t> Loader<'t, '_> {
@@ -117,7 +121,7 @@ impl<'t> Loader<'t, '_> {
             };
             match self.states.get(&file) {
                 Some(State::Done(index)) => {
-                    if !top.module.uses.contains(index) {
+                    if top.seen.insert(*index) {
                         top.module.uses.push(*index);
                     }
                     top.next = top.next.saturating_add(1);
@@ -193,7 +197,13 @@ impl<'t> Loader<'t, '_> {
             }
         }
         let wanted = self.wanted(&mut module);
-        Some(Pending { module, wanted, next: 0 })
+        Some(Pending { module, wanted, next: 0, seen: HashSet::new() })
+    }
+
+    /// The policy of the nearest name, for the first missing ones of a module.
+    fn nearest(&self, written: &str, missing: usize) -> Option<&str> {
+        let names = self.headers.by_name.keys().map(String::as_str);
+        if missing < SUGGESTIONS_MAX { suggest::nearest(written, names) } else { None }
     }
 
     /// Files that the `use` declarations of a module ask for.
@@ -206,16 +216,13 @@ impl<'t> Loader<'t, '_> {
                 let message = format!("no policy `{}` was found", used.policy.text);
                 let mut diagnostic =
                     Diagnostic::error("E0106", module.file, range(used.policy.span), message);
-                diagnostic.help = Some(
-                    match suggest::nearest(used.policy.text, self.headers.by_name.keys().map(String::as_str))
-                    {
-                        Some(name) => format!("did you mean `{name}`?"),
-                        None => {
-                            "a policy is found by the name in its first line, among the files beside this one"
-                                .to_owned()
-                        }
-                    },
-                );
+                diagnostic.help = Some(match self.nearest(used.policy.text, missing.len()) {
+                    Some(name) => format!("did you mean `{name}`?"),
+                    None => {
+                        "a policy is found by the name in its first line, among the files beside this one"
+                            .to_owned()
+                    }
+                });
                 self.diagnostics.push(diagnostic);
                 missing.push(used.policy.text.to_owned());
                 continue;

@@ -5,12 +5,17 @@
     clippy::indexing_slicing,
     clippy::panic,
     clippy::print_stderr,
+    clippy::print_stdout,
     missing_docs,
     unreachable_pub,
     dead_code
 )]
 mod harness;
+#[path = "../../../lang/syntax/tests/nasty/mod.rs"]
+mod nasty;
 
+use nasty::policy::{meant, repeated, shuffled};
+use nasty::{SIZE, answers, noise};
 use pkic_compiler::{Options, SourceFile, compile};
 use proptest::prelude::*;
 
@@ -58,6 +63,47 @@ proptest! {
         }
         check(&[SourceFile { name: "a.pki".to_owned(), text }]);
     }
+}
+
+fn check_bytes(bytes: &[u8]) {
+    let text = nasty::cut(String::from_utf8_lossy(bytes).into_owned(), bytes.len());
+    check(&[SourceFile { name: "a.pki".to_owned(), text }]);
+}
+
+/// As long as a file may be. The parser's test gives it all parts at that length.
+#[test]
+fn any_text_is_answered() {
+    let parts = repeated(SIZE / 8).into_iter().step_by(4);
+    answers("compiler, text", noise(SIZE).into_iter().chain(shuffled(SIZE)).chain(parts), check_bytes);
+    answers("compiler, policies", meant(SIZE).into_iter().step_by(2), check_bytes);
+}
+
+/// Policies as long as a file may be: parsed, resolved, lowered and costed, or told what is wrong with them.
+#[test]
+fn any_policy_is_answered() {
+    answers("compiler, further policies", meant(SIZE).into_iter().skip(1).step_by(2), check_bytes);
+}
+
+/// Files beside the policy that is asked about: what uses them reads them, and nothing else does.
+#[test]
+fn any_neighbours_are_answered() {
+    let text = |name: String, uses: &str| format!("edition 2026\npolicy {name} \"1\"\n{uses}");
+    let step = |index: usize| text(format!("p{index}"), &format!("use p{} \"1\"\n", index + 1));
+    let below = |index: usize| text(format!("p0.a{index}"), "use p0 \"1\"\n");
+    let named = |inputs: [(&str, String); 3]| inputs.map(|(name, text)| (name.to_owned(), text.into_bytes()));
+    let parts =
+        |part: &dyn Fn(usize) -> String| nasty::numbered("", |index| part(index) + "\0", "", SIZE / 16);
+    let inputs = named([
+        ("a chain of files", parts(&step)),
+        ("files below a file", text("p0".to_owned(), "use p0 \"1\"\n") + "\0" + &parts(&below)),
+        ("files of one name", parts(&|_| text("p0".to_owned(), "use p0 \"1\"\n"))),
+    ]);
+    answers("compiler, many files", inputs, |bytes| {
+        let texts = std::str::from_utf8(bytes).unwrap().split_terminator('\0');
+        let file =
+            |(index, text): (usize, &str)| SourceFile { name: format!("{index}.pki"), text: text.to_owned() };
+        check(&texts.enumerate().map(file).collect::<Vec<_>>());
+    });
 }
 
 #[test]

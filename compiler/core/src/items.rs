@@ -132,6 +132,21 @@ impl<'a> Cx<'a> {
         lines.requirements.push(id);
     }
 
+    /// What decides nothing by itself has no place inside of a way.
+    fn outside_of_ways(
+        &mut self,
+        frame: &Frame,
+        item: &ast::Item<'a>,
+        why: &'static str,
+        help: &'static str,
+    ) -> Option<()> {
+        if frame.is_way {
+            self.error(frame.module, "E0212", item.span, why, |diagnostic| diagnostic.with_help(help));
+            return None;
+        }
+        Some(())
+    }
+
     fn prefer(
         &mut self,
         frame: &Frame,
@@ -139,16 +154,8 @@ impl<'a> Cx<'a> {
         item: &ast::Item<'a>,
         lines: &mut Lines,
     ) -> Option<()> {
-        if frame.is_way {
-            self.error(
-                frame.module,
-                "E0212",
-                item.span,
-                "a preference decides nothing inside of a way",
-                |diagnostic| diagnostic.with_help("move it out of the `one of`, or make it a requirement"),
-            );
-            return None;
-        }
+        let why = "a preference decides nothing inside of a way";
+        self.outside_of_ways(frame, item, why, "move it out of the `one of`, or make it a requirement")?;
         let should = Frame { strength: Strength::Should, ..frame.clone() };
         self.require(&should, &prefer.require, frame.doc_of(&item.docs), lines)
     }
@@ -367,18 +374,13 @@ impl<'a> Cx<'a> {
         item: &ast::Item<'a>,
         lines: &mut Lines,
     ) -> Option<()> {
-        if frame.is_way {
-            self.error(
-                frame.module,
-                "E0212",
-                item.span,
-                "an obligation can't stand inside of a way",
-                |diagnostic| {
-                    diagnostic.with_help("move it out of the `one of`: it holds whichever way is taken")
-                },
-            );
-            return None;
-        }
+        let why = "an obligation can't stand inside of a way";
+        self.outside_of_ways(
+            frame,
+            item,
+            why,
+            "move it out of the `one of`: it holds whichever way is taken",
+        )?;
         let Some(def) = ObligationDef::from_name(oblige.name.text) else {
             let known = OBLIGATIONS.iter().map(|def| def.name);
             self.unknown_word(frame.module, oblige.name.span, "obligation", oblige.name.text, known);
@@ -505,7 +507,7 @@ fn text_span(require: &ast::Require<'_>) -> ast::Span {
 }
 
 /// The path that stands leftmost in a condition: the id of a requirement without a label.
-fn leftmost<'a>(cond: &ast::Cond<'a>) -> Option<&'a str> {
+pub(crate) fn leftmost<'a>(cond: &ast::Cond<'a>) -> Option<&'a str> {
     let mut at = cond;
     loop {
         at = match &at.kind {

@@ -21,6 +21,7 @@ use super::public::Public;
 use super::structures::{Attest, Attested, CreationData, Signature, hash_of_name};
 use crate::appraise::{Appraised, Input, NotVerified};
 use crate::formats::Format;
+use core::marker::PhantomData;
 use pkic_facts::certificate::Certificate;
 use pkic_facts::crypto::Strength;
 use pkic_facts::facts::{Carried, Emission, Statement};
@@ -77,10 +78,7 @@ fn appraise_certify(input: &Input<'_>) -> Result<Appraised, NotVerified> {
     let public = attest.preimage(certified_name, &members.public, Key::from_public_area)?;
     let loaded =
         join(&attest, &public, |attest, key| Ok(Certified::new(attest, key, Certification::Loaded)))?;
-    match device {
-        Some(device) => input.conclude(&join(&loaded, &device, |key, device| Ok(Loaded(key.on(device))))?),
-        None => input.conclude(&loaded.project(|key| Ok(Loaded(key.clone())))?),
-    }
+    conclude::<Loaded>(input, &loaded, device.as_ref())
 }
 
 fn appraise_creation(input: &Input<'_>) -> Result<Appraised, NotVerified> {
@@ -91,10 +89,7 @@ fn appraise_creation(input: &Input<'_>) -> Result<Appraised, NotVerified> {
     let data = members.creation_data.as_deref().ok_or(Reject::FieldMissing { field: "creation-data" })?;
     attest.preimage(creation_hash, data, CreationData::read)?;
     let made = join(&attest, &public, |attest, key| Ok(Certified::new(attest, key, Certification::Created)))?;
-    match device {
-        Some(device) => input.conclude(&join(&made, &device, |key, device| Ok(Created(key.on(device))))?),
-        None => input.conclude(&made.project(|key| Ok(Created(key.clone())))?),
-    }
+    conclude::<Created>(input, &made, device.as_ref())
 }
 
 /// The members of a container, taken apart as far as needs no trust.
@@ -269,65 +264,77 @@ impl Certified {
         Self { key: key.clone(), certification, extra_data, device: Device::default() }
     }
 
-    pub(super) fn spki(&self) -> &[u8] {
-        self.key.spki()
-    }
-
     /// The same, on a TPM that is known by name.
-    pub(super) fn on(&self, device: &Device) -> Self {
+    fn on(&self, device: &Device) -> Self {
         Self { device: device.clone(), ..self.clone() }
     }
+}
 
-    pub(super) fn freshness(&self) -> Carried<'_> {
-        match self.extra_data.as_slice() {
+/// A format whose statement certifies a key of a TPM.
+pub(super) trait Certifying: core::fmt::Debug {
+    /// The format's word in the vocabulary.
+    const NAME: &'static str;
+}
+
+/// The line `tpm2-certify`.
+#[derive(Debug)]
+struct Loaded;
+
+/// The line `tpm2-certify-creation`.
+#[derive(Debug)]
+struct Created;
+
+impl Certifying for Loaded {
+    const NAME: &'static str = NAME_CERTIFY;
+}
+
+impl Certifying for Created {
+    const NAME: &'static str = NAME_CREATION;
+}
+
+/// What a statement of that format says of a key.
+#[derive(Debug)]
+struct Said<F> {
+    certified: Certified,
+    format: PhantomData<F>,
+}
+
+impl<F: Certifying> From<Certified> for Said<F> {
+    fn from(certified: Certified) -> Self {
+        Self { certified, format: PhantomData }
+    }
+}
+
+impl<F: Certifying> Statement for Said<F> {
+    const FORMAT: &'static str = F::NAME;
+
+    fn attested_key(&self) -> &[u8] {
+        self.certified.key.spki()
+    }
+
+    fn freshness(&self) -> Carried<'_> {
+        match self.certified.extra_data.as_slice() {
             [] => Carried::Nothing,
             constant if constant == TPM2_TOOLS_CONSTANT => Carried::Constant,
             nonce => Carried::Nonce(nonce),
         }
     }
 
-    pub(super) fn emit(&self, to: &mut Emission) {
-        self.device.emit(to);
-        self.key.emit(self.certification, to);
+    fn emit(&self, to: &mut Emission) {
+        self.certified.device.emit(to);
+        self.certified.key.emit(self.certified.certification, to);
     }
 }
 
-/// What `TPM2_Certify` says.
-#[derive(Debug)]
-struct Loaded(Certified);
-
-/// What `TPM2_CertifyCreation` says.
-#[derive(Debug)]
-struct Created(Certified);
-
-impl Statement for Loaded {
-    const FORMAT: &'static str = NAME_CERTIFY;
-
-    fn attested_key(&self) -> &[u8] {
-        self.0.spki()
-    }
-
-    fn freshness(&self) -> Carried<'_> {
-        self.0.freshness()
-    }
-
-    fn emit(&self, to: &mut Emission) {
-        self.0.emit(to);
-    }
-}
-
-impl Statement for Created {
-    const FORMAT: &'static str = NAME_CREATION;
-
-    fn attested_key(&self) -> &[u8] {
-        self.0.spki()
-    }
-
-    fn freshness(&self) -> Carried<'_> {
-        self.0.freshness()
-    }
-
-    fn emit(&self, to: &mut Emission) {
-        self.0.emit(to);
-    }
+/// Concludes what a statement of that format says of a key, on the TPM that is known by name, where one is.
+pub(super) fn conclude<F: Certifying>(
+    input: &Input<'_>,
+    certified: &Verified<Certified>,
+    device: Option<&Verified<Device>>,
+) -> Result<Appraised, NotVerified> {
+    let said = match device {
+        Some(device) => join(certified, device, |key, device| Ok(Said::<F>::from(key.on(device))))?,
+        None => certified.project(|key| Ok(Said::<F>::from(key.clone())))?,
+    };
+    input.conclude(&said)
 }

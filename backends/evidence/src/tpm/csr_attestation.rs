@@ -5,7 +5,7 @@
 //! other: good evidence in a request that somebody changed after signing is worth nothing.
 //!
 //! Source: draft-ietf-lamps-csr-attestation, section 4 and appendix A.2 (TcgAttestTpmCertify); the attribute has its temporary identifier.
-use super::certify::{Certified, attestation_key_profile, certified_name, reach};
+use super::certify::{Certified, Certifying, attestation_key_profile, certified_name, conclude, reach};
 use super::ek::{ATTESTATION_KEY_PURPOSE, Device};
 use super::key::{Certification, Key};
 use super::public::Public;
@@ -15,7 +15,6 @@ use crate::formats::Format;
 use pkic_facts::certificate::Certificate;
 use pkic_facts::crypto::{Hash, KeyKind, PublicKey, Scheme, Strength};
 use pkic_facts::der::{self, Element};
-use pkic_facts::facts::{Carried, Emission, Statement};
 use pkic_facts::reject::{Operand, Reject};
 use pkic_facts::request::CertificationRequest;
 use pkic_facts::verified::{SignedBytes, TrustedKey, join, mint};
@@ -47,7 +46,7 @@ fn appraise(input: &Input<'_>) -> Result<Appraised, NotVerified> {
     let public = attest.preimage(certified_name, &bundle.public, Key::from_public_area)?;
     let loaded =
         join(&attest, &public, |attest, key| Ok(Certified::new(attest, key, Certification::Loaded)))?;
-    input.conclude(&join(&loaded, &device, |key, device| Ok(InRequest(key.on(device))))?)
+    conclude::<InRequest>(input, &loaded, Some(&device))
 }
 
 /// The statement of a bundle with the certificates beside it, the attestation key's first.
@@ -119,22 +118,10 @@ fn scheme_of(spki: &[u8]) -> Result<Scheme, Reject> {
     }
 }
 
-/// What the statement in the request says.
+/// The line of this format.
 #[derive(Debug)]
-struct InRequest(Certified);
+struct InRequest;
 
-impl Statement for InRequest {
-    const FORMAT: &'static str = NAME;
-
-    fn attested_key(&self) -> &[u8] {
-        self.0.spki()
-    }
-
-    fn freshness(&self) -> Carried<'_> {
-        self.0.freshness()
-    }
-
-    fn emit(&self, to: &mut Emission) {
-        self.0.emit(to);
-    }
+impl Certifying for InRequest {
+    const NAME: &'static str = NAME;
 }

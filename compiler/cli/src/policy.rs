@@ -7,7 +7,7 @@ use crate::workspace::{Workspace, finding};
 use crate::{files, pem};
 use pkic_facts::crypto::Sha256Digest;
 use pkic_facts::envelope;
-use pkic_runtime::bundle::{self, Loaded, Trust, Unsigned};
+use pkic_runtime::bundle::{self, BundleError, Loaded, Trust, Unsigned};
 use pkic_vocab::limits;
 use std::path::{Path, PathBuf};
 
@@ -41,40 +41,29 @@ pub(crate) fn signers(digest: Option<&str>, key: Option<&Path>) -> Result<Vec<Sh
 
 /// Loads a policy to decide by: a text, an unsigned bundle, or a signed one whose signature holds.
 ///
-/// Where no signer is named, any key may have signed: a file at hand is taken at its word, as a text is.
+/// Where no signer is named, any key may have signed: a file at hand is taken at its word, as a text is. Of
+/// bundles, where one is, only those that it signed are taken.
 pub(crate) fn load(path: &Path, signers: &[Sha256Digest], now: i64, world: World) -> Result<Loaded, Failure> {
     if path.extension().is_none_or(|extension| extension != "pkib") {
         return compile(path, world);
     }
     let bytes = read_bundle(path)?;
-    open(&bytes, signers, now).map_err(|error| Failure::content(path, error))
+    let opened = match signers {
+        [] => bundle::open_for_evaluation(&bytes, now),
+        signers => open(&bytes, signers, None, now),
+    };
+    opened.map_err(|error| Failure::content(path, error))
 }
 
-fn open(bytes: &[u8], signers: &[Sha256Digest], now: i64) -> Result<Loaded, bundle::BundleError> {
-    let unsigned = if signers.is_empty() { Unsigned::Accept } else { Unsigned::Refuse };
-    match envelope::peek(bytes) {
-        Ok(peeked) => {
-            let named = if signers.is_empty() { std::slice::from_ref(&peeked.signer) } else { signers };
-            bundle::open(
-                bytes,
-                &Trust { policy: &peeked.manifest.name, signers: named, last_seen: None, unsigned, now },
-            )
-        }
-        Err(_) => open_unsigned(bytes, unsigned, now),
-    }
-}
-
-/// Opens an unsigned bundle under the name that it has.
-pub(crate) fn open_unsigned(
+/// Opens a bundle that one of the signers signed, under the name that it has itself.
+pub(crate) fn open(
     bytes: &[u8],
-    unsigned: Unsigned,
+    signers: &[Sha256Digest],
+    last_seen: Option<u64>,
     now: i64,
-) -> Result<Loaded, bundle::BundleError> {
-    let trust = |policy| Trust { policy, signers: &[], last_seen: None, unsigned, now };
-    match bundle::open(bytes, &trust("")) {
-        Err(bundle::BundleError::Policy { found, .. }) => bundle::open(bytes, &trust(&found)),
-        other => other,
-    }
+) -> Result<Loaded, BundleError> {
+    let policy = envelope::peek(bytes).map(|peeked| peeked.manifest.name).unwrap_or_default();
+    bundle::open(bytes, &Trust { policy: &policy, signers, last_seen, unsigned: Unsigned::Refuse, now })
 }
 
 fn compile(path: &Path, world: World) -> Result<Loaded, Failure> {

@@ -1,6 +1,6 @@
 //! The second door (design D2): from appraised facts and a draft to a permit, or a refusal.
 use crate::appraise::{self, Appraised};
-use crate::bundle::Loaded;
+use crate::bundle::{Loaded, Seal};
 use crate::decode::certificate_facts;
 use crate::draft::{Draft, Pending};
 use crate::issuer::Issuer;
@@ -42,6 +42,11 @@ impl SignerFacts {
 pub enum Refusal {
     /// Outside a lab, only a signed bundle authorizes.
     BundleUnsigned,
+    /// Outside a lab, only a signer that the reader of the bundle listed counts.
+    BundleSignerUntrusted {
+        /// SHA-256 of the signer's subjectPublicKeyInfo.
+        signer: Sha256Digest,
+    },
     /// Outside a lab, only a program with anchor sets authorizes: what makes evidence count is policy.
     AnchorsMissing,
     /// Test anchors count in tests of a policy alone.
@@ -135,6 +140,9 @@ impl fmt::Display for Refusal {
             Refusal::BundleUnsigned => {
                 f.write_str("the bundle is not signed, and the policy is no lab policy")
             }
+            Refusal::BundleSignerUntrusted { signer } => {
+                write!(f, "the bundle is signed by `{signer}`, which nobody listed")
+            }
             Refusal::AnchorsMissing => f.write_str("the policy names no trust anchors, and is no lab policy"),
             Refusal::TestAnchorsAdmitted => f.write_str("test anchors count in tests alone"),
             Refusal::ProfileUnknown { profile } => write!(f, "the policy has no profile {profile}"),
@@ -207,8 +215,7 @@ pub fn authorize(
     issuer.describe(&mut table).map_err(Refusal::DraftUnread)?;
     let decision = pkic_eval::evaluate(program, &table, ask, now);
     let context = Context {
-        program,
-        program_digest: loaded.digest(),
+        loaded,
         profile: &profile.name,
         operation: ask.operation,
         table: &table,
@@ -216,6 +223,7 @@ pub fn authorize(
         csr: appraised.csr(),
         items: appraised.items(),
         draft: Ok(&draft),
+        is_authority_key_judged: true,
         now,
     };
     let report = report::report(&decision, &context);
@@ -243,8 +251,13 @@ fn profile_at(program: &Program, index: u32) -> Option<&Profile> {
 
 fn check_policy<'a>(loaded: &'a Loaded, ask: &Ask<'_>) -> Result<&'a Profile, Refusal> {
     let program = loaded.program();
-    if !program.lab && loaded.seal().is_none() {
-        return Err(Refusal::BundleUnsigned);
+    match loaded.seal() {
+        _ if program.lab => {}
+        None => return Err(Refusal::BundleUnsigned),
+        Some(Seal { signer, is_signer_trusted: false, .. }) => {
+            return Err(Refusal::BundleSignerUntrusted { signer: *signer });
+        }
+        Some(_) => {}
     }
     if !program.lab && program.anchors.is_empty() {
         return Err(Refusal::AnchorsMissing);

@@ -113,8 +113,7 @@ pub fn decide(request: &Request<'_>) -> Result<Decided, InputError> {
     }
     let decision = pkic_eval::decide(program, &table, &ask, request.now);
     let context = Context {
-        program,
-        program_digest: request.loaded.digest(),
+        loaded: request.loaded,
         profile: &profile.name,
         operation: ask.operation,
         table: &table,
@@ -122,6 +121,7 @@ pub fn decide(request: &Request<'_>) -> Result<Decided, InputError> {
         csr: appraised.csr(),
         items: appraised.items(),
         draft: draft.as_ref().map_err(String::as_str),
+        is_authority_key_judged: false,
         now: request.now,
     };
     let report = report::report(&decision, &context);

@@ -33,6 +33,10 @@ pub struct Report {
     pub at: String,
     /// The authority that would sign; null where none may.
     pub authority: Option<String>,
+    /// What is said of that authority's own key; null where no authority may sign.
+    pub authority_key: Option<AuthorityKey>,
+    /// Who signed the program; null where nobody did: a text, or an unsigned bundle.
+    pub seal: Option<Seal>,
     /// Digests of what went in.
     pub inputs: Inputs,
     /// Every requirement that was in force.
@@ -51,6 +55,34 @@ pub struct Report {
     pub left_out: Vec<LeftOut>,
     /// Evidence that came along, each item with its verdict.
     pub evidence: Vec<Evidence>,
+}
+
+/// What a decision says of the key that would sign.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct AuthorityKey {
+    /// Whether this decision judged it, and it is what the profile asks for. A decision that can sign nothing did not.
+    pub judged: bool,
+    /// Qualified name of the profile that judges it, `certified-as`; null where none does, so that it cannot sign.
+    pub profile: Option<String>,
+}
+
+/// The signature on the program, and what its manifest says.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct Seal {
+    /// SHA-256 of the signer's subjectPublicKeyInfo. The signature holds.
+    pub signer: String,
+    /// Whether whoever asked listed that signer. Otherwise the signature may be anybody's.
+    pub signer_trusted: bool,
+    /// The sequence number of the edition.
+    pub sequence: u64,
+    /// When it was made, by the signer's clock, RFC 3339 in UTC.
+    pub created: String,
+    /// The last moment at which it counts, RFC 3339 in UTC.
+    pub stale_after: String,
+    /// The envelope.
+    pub digest: String,
 }
 
 /// Digests of what went into a decision, `sha256:` and hexadecimal digits.

@@ -42,9 +42,14 @@ fn trust<'a>(signers: &'a [Sha256Digest], unsigned: Unsigned) -> Trust<'a> {
     Trust { policy: "acme", signers, last_seen: Some(3), unsigned, now: NOW }
 }
 
-fn signed(program: &Program) -> Loaded {
+fn sealed(program: &Program) -> (SigningKey, Vec<u8>) {
     let key = signing_key();
     let bytes = bundle::seal(program, &edition(3), &key).unwrap();
+    (key, bytes)
+}
+
+fn signed(program: &Program) -> Loaded {
+    let (key, bytes) = sealed(program);
     bundle::open(&bytes, &trust(&[key.spki_digest()], Unsigned::Refuse)).unwrap()
 }
 
@@ -151,6 +156,9 @@ fn a_good_case_gets_a_permit_that_is_spent_once_in_its_time() {
     assert_eq!(permit.digest(), draft.digest());
     assert_eq!(permit.not_after(), NOW, "what the store said was 60 s old");
     assert_eq!(permit.report().decision, "permit");
+    let judged = permit.report().authority_key.clone().unwrap();
+    assert_eq!((judged.judged, judged.profile.as_deref()), (true, Some("acme.ca-key")));
+    assert!(permit.report().seal.clone().unwrap().signer_trusted);
     assert_eq!(permit.report().inputs.tbs, Some(draft.digest().to_string()));
     let bytes = permit.spend(NOW).unwrap();
     assert_eq!((bytes.as_bytes(), bytes.signer()), (draft.tbs(), case.issuer.spki()));
@@ -179,6 +187,10 @@ fn each_missing_piece_refuses_by_its_name() {
 
     let loaded = Loaded::unsigned(production.clone()).unwrap();
     assert_eq!(refusal(Case { loaded, ..Case::new() }), Refusal::BundleUnsigned);
+    let (key, bytes) = sealed(&production);
+    let loaded = bundle::open_for_evaluation(&bytes, NOW).unwrap();
+    let untrusted = Refusal::BundleSignerUntrusted { signer: key.spki_digest() };
+    assert_eq!(refusal(Case { loaded, ..Case::new() }), untrusted);
     assert_eq!(refusal(Case { loaded: signed(&program()), ..Case::new() }), Refusal::AnchorsMissing);
 
     let pending = refusal(Case {

@@ -11,10 +11,11 @@ mod common;
 
 use common::{Device, NOW, anchored, authority, csr, key, path, program, text, word};
 use pkic_facts::anchors::AnchorSet;
+use pkic_facts::envelope::SigningKey;
 use pkic_facts::request::CertificationRequest;
 use pkic_facts::verified::Evidence;
 use pkic_ir::Program;
-use pkic_runtime::bundle::Loaded;
+use pkic_runtime::bundle::{self, Edition, Loaded, Trust, Unsigned};
 use pkic_runtime::decide::{Change, Decided, Request, decide};
 use pkic_runtime::input::{Given, InputError, Speaker};
 use pkic_runtime::issuer::Issuer;
@@ -188,8 +189,61 @@ fn given_facts_are_checked_path_by_path() {
 }
 
 #[test]
+fn a_decision_that_signs_nothing_has_not_judged_the_key_that_would_sign() {
+    let report = decide_with(program(), |_| ()).unwrap().report;
+    let key = report.authority_key.unwrap();
+    assert_eq!((key.judged, key.profile.as_deref()), (false, Some("acme.ca-key")));
+    let mut unjudged = program();
+    unjudged.authorities[0].certified_as = None;
+    let key = decide_with(unjudged, |_| ()).unwrap().report.authority_key.unwrap();
+    assert_eq!((key.judged, key.profile), (false, None));
+    let mut unsigned = program();
+    unsigned.profiles.iter_mut().for_each(|profile| profile.issued_by.clear());
+    assert_eq!(decide_with(unsigned, |_| ()).unwrap().report.authority_key, None);
+}
+
+#[test]
+fn a_decision_says_who_signed_the_program_and_whether_that_counts() {
+    let key = signing_key();
+    let edition = Edition { sequence: 4, previous: None, created: NOW, stale_after: NOW + 60 };
+    let bytes = bundle::seal(&program(), &edition, &key).unwrap();
+    let signers = [key.spki_digest()];
+    let trust =
+        Trust { policy: "acme", signers: &signers, last_seen: None, unsigned: Unsigned::Refuse, now: NOW };
+    let report = |loaded| {
+        decide_with(program(), |request| request.loaded = Box::leak(Box::new(loaded))).unwrap().report
+    };
+    let listed = report(bundle::open(&bytes, &trust).unwrap());
+    let seal = listed.seal.clone().unwrap();
+    assert_eq!((seal.signer, seal.signer_trusted, seal.sequence), (key.spki_digest().to_string(), true, 4));
+    let unlisted = report(bundle::open_for_evaluation(&bytes, NOW).unwrap());
+    assert!(!unlisted.seal.clone().unwrap().signer_trusted);
+    let plain = bundle::write_unsigned(&program()).unwrap();
+    assert_eq!(report(bundle::open_for_evaluation(&plain, NOW).unwrap()).seal, None);
+    for report in [listed, unlisted] {
+        let json = serde_json::to_value(&report).unwrap();
+        assert_fits(&schema(), &schema(), &json, "$");
+    }
+    assert!(bundle::open_for_evaluation(&bytes, NOW + 61).is_err(), "stale");
+    for at in [5, bytes.len() / 2, bytes.len() - 1] {
+        let mut changed = bytes.clone();
+        changed[at] ^= 1;
+        assert!(bundle::open_for_evaluation(&changed, NOW).is_err(), "byte {at}");
+    }
+}
+
+fn signing_key() -> SigningKey {
+    let pair = rcgen::KeyPair::generate_for(&rcgen::PKCS_ED25519).unwrap();
+    SigningKey::from_pkcs8(&pair.serialize_der()).unwrap()
+}
+
+fn schema() -> Json {
+    serde_json::from_str(include_str!("../../../docs/decision.schema.json")).unwrap()
+}
+
+#[test]
 fn the_report_is_what_the_schema_says() {
-    let schema: Json = serde_json::from_str(include_str!("../../../docs/decision.schema.json")).unwrap();
+    let schema = schema();
     let mut warned = program();
     warned.requirements[0].strength = pkic_ir::Strength::Should;
     let device = Device::new("production");
@@ -235,7 +289,7 @@ fn assert_fits(root: &Json, schema: &Json, value: &Json, at: &str) {
     let name = match value {
         Json::Null => "null",
         Json::Bool(_) => "boolean",
-        Json::Number(_) => "number",
+        Json::Number(_) => "integer",
         Json::String(_) => "string",
         Json::Array(_) => "array",
         Json::Object(_) => "object",

@@ -9,7 +9,7 @@ use crate::workspace::Workspace;
 use crate::{files, inputs, pem, policy};
 use pkic_facts::crypto::Sha256Digest;
 use pkic_facts::envelope::{self, SigningKey};
-use pkic_runtime::bundle::{self, BundleError, Edition, Loaded, Trust, Unsigned};
+use pkic_runtime::bundle::{self, BundleError, Edition, Loaded};
 use pkic_vocab::limits;
 use pkic_vocab::time::{DAY_S, format_date};
 use serde::Serialize;
@@ -89,19 +89,8 @@ pub(crate) fn run(what: &Bundle, world: World) -> Outcome {
 /// Shows a bundle under the name and signer that it has itself, at a moment at which it counts.
 fn show(path: &Path, format: ShowFormat) -> Outcome {
     let bytes = policy::read_bundle(path)?;
-    let loaded = match envelope::peek(&bytes) {
-        Ok(peeked) => bundle::open(
-            &bytes,
-            &Trust {
-                policy: &peeked.manifest.name,
-                signers: &[peeked.signer],
-                last_seen: None,
-                unsigned: Unsigned::Refuse,
-                now: peeked.manifest.stale_after,
-            },
-        ),
-        Err(_) => policy::open_unsigned(&bytes, Unsigned::Accept, 0),
-    };
+    let now = envelope::peek(&bytes).map(|peeked| peeked.manifest.stale_after).unwrap_or_default();
+    let loaded = bundle::open_for_evaluation(&bytes, now);
     let loaded = loaded.map_err(|error| Failure::content(path, error))?;
     present(path, &loaded, Checked::NotAgainstTrust, format)
 }
@@ -114,9 +103,7 @@ fn verify(
     format: ShowFormat,
 ) -> Outcome {
     let bytes = policy::read_bundle(path)?;
-    let name = envelope::peek(&bytes).map(|peeked| peeked.manifest.name).unwrap_or_default();
-    let trust = Trust { policy: &name, signers, last_seen, unsigned: Unsigned::Refuse, now };
-    match bundle::open(&bytes, &trust) {
+    match policy::open(&bytes, signers, last_seen, now) {
         Ok(loaded) => present(path, &loaded, Checked::AgainstTrust, format),
         Err(error) => refused(path, &error, format),
     }

@@ -51,15 +51,7 @@ pub(crate) fn run(arguments: &Evaluate, world: World) -> Outcome {
         ShowFormat::Json => Answer::json(&decided.report, exit),
         ShowFormat::Human => {
             let mut page = Page::default();
-            decision(&mut page, &decided.report, loaded.program());
-            if let Some(seal) = loaded.seal() {
-                let whom =
-                    if signers.is_empty() { ": signer unverified, nobody named it (`--trust`)" } else { "" };
-                page.line(format_args!(
-                    "  bundle {}, signed by {}{whom}",
-                    seal.manifest.sequence, seal.signer
-                ));
-            }
+            decision(&mut page, &decided.report);
             Ok(Answer::new(page, exit))
         }
     }

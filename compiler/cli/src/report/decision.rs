@@ -1,14 +1,13 @@
 //! A decision for a person: what was decided, and for each requirement what was needed, what was found, and what to do.
 use crate::output::{Page, inert};
 use crate::report::human::number;
-use pkic_ir::Program;
-use pkic_runtime::report::{Exception, Report, Requirement, Way};
+use pkic_runtime::report::{Exception, Report, Requirement, Seal, Way};
 
 /// Levels of ways within ways that are shown: the language nests no deeper.
 const DEPTH_MAX: usize = pkic_vocab::limits::NESTING_MAX;
 
 /// Adds the whole decision.
-pub(crate) fn decision(page: &mut Page, report: &Report, program: &Program) {
+pub(crate) fn decision(page: &mut Page, report: &Report) {
     head(page, report);
     let failed: Vec<&Requirement> = report.requirements.iter().filter(|each| is_failed(each)).collect();
     if !failed.is_empty() {
@@ -19,9 +18,12 @@ pub(crate) fn decision(page: &mut Page, report: &Report, program: &Program) {
             failure(page, requirement, "  ", 0);
         }
     }
-    beside(page, report, program);
+    beside(page, report);
     met(page, report);
     evidence(page, report);
+    if let Some(seal) = &report.seal {
+        page.line(format_args!("  {}", sealed(seal)));
+    }
 }
 
 fn is_failed(requirement: &Requirement) -> bool {
@@ -92,7 +94,7 @@ fn found(requirement: &Requirement) -> String {
 }
 
 /// What is no requirement: warnings, the exception, obligations, what is pending or left out.
-fn beside(page: &mut Page, report: &Report, program: &Program) {
+fn beside(page: &mut Page, report: &Report) {
     let warnings = report.warnings.iter().map(|warning| {
         let line = warning.line.as_ref().map(|line| format!(" ({line})")).unwrap_or_default();
         format!("{}: {}{line}", warning.id, warning.message)
@@ -112,20 +114,24 @@ fn beside(page: &mut Page, report: &Report, program: &Program) {
     });
     list(page, "the CA must besides", obligations);
     list(page, "pending: only issuance can fill in", report.pending.iter().cloned());
-    list(page, "not judged here", authority_key(report, program).into_iter());
+    list(page, "not judged here", authority_key(report).into_iter());
     let left_out = report.left_out.iter().map(|left| format!("{}: {}", left.what, left.why));
     list(page, "asked for and left out of the certificate", left_out);
 }
 
 /// What a decision leaves to the moment of the signature: the key of the authority itself.
-fn authority_key(report: &Report, program: &Program) -> Option<String> {
-    let name = report.authority.as_ref()?;
-    let authority = program.authorities.iter().find(|authority| authority.name == *name)?;
-    let profile = authority.certified_as.and_then(|at| program.profiles.get(usize::try_from(at).ok()?));
-    Some(match profile {
-        Some(profile) => format!("the key of {name}: judged by {} when it signs", profile.name),
+fn authority_key(report: &Report) -> Option<String> {
+    let (name, key) =
+        report.authority.as_ref().zip(report.authority_key.as_ref().filter(|key| !key.judged))?;
+    Some(match &key.profile {
+        Some(profile) => format!("the key of {name}: judged by {profile} when it signs"),
         None => format!("the key of {name}: no profile judges it, so it cannot sign"),
     })
+}
+
+fn sealed(seal: &Seal) -> String {
+    let whom = if seal.signer_trusted { "" } else { ": signer unverified, nobody named it (`--trust`)" };
+    format!("bundle {}, signed by {}{whom}", seal.sequence, seal.signer)
 }
 
 fn exception_line(exception: &Exception) -> String {

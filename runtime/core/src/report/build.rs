@@ -1,18 +1,21 @@
 //! From a decision to its report.
-use super::{Evidence, Exception, Inputs, LeftOut, Obligation, Report, Requirement, VERSION, Warning, Way};
+use super::{
+    AuthorityKey, Evidence, Exception, Inputs, LeftOut, Obligation, Report, Requirement, Seal, VERSION,
+    Warning, Way,
+};
 use crate::appraise::Item;
+use crate::bundle::{self, Loaded};
 use crate::draft::Draft;
 use pkic_eval::{Decision, Outcome, Reason, Truth};
 use pkic_facts::crypto::Sha256Digest;
-use pkic_ir::{Citation, Origin, Program, Strength};
+use pkic_ir::{Authority, Citation, Origin, Program, Strength};
 use pkic_vocab::obligations::OBLIGATIONS;
 use pkic_vocab::{FactTable, Word, limits};
 
 /// What a report tells beside the decision itself.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Context<'a> {
-    pub(crate) program: &'a Program,
-    pub(crate) program_digest: Sha256Digest,
+    pub(crate) loaded: &'a Loaded,
     pub(crate) profile: &'a str,
     pub(crate) operation: Word,
     pub(crate) table: &'a FactTable,
@@ -21,7 +24,15 @@ pub(crate) struct Context<'a> {
     pub(crate) items: &'a [Item],
     /// The draft, or why there is none.
     pub(crate) draft: Result<&'a Draft, &'a str>,
+    /// Whether the key of the authority was judged before, and is what its profile asks for.
+    pub(crate) is_authority_key_judged: bool,
     pub(crate) now: i64,
+}
+
+impl<'a> Context<'a> {
+    fn program(&self) -> &'a Program {
+        self.loaded.program()
+    }
 }
 
 /// The report of a decision. A decision without a draft is a refusal.
@@ -30,7 +41,7 @@ pub(crate) fn report(decision: &Decision<'_>, context: &Context<'_>) -> Report {
     let failing = |reason: &Reason<'_>| reason.strength() == Strength::Should && reason.outcome.is_failure();
     let shown = decision.reasons().filter(|reason| !failing(reason) && reason.outcome != Outcome::Pending);
     let mut requirements: Vec<Requirement> =
-        shown.map(|reason| requirement(context.program, &reason, limits::NESTING_MAX)).collect();
+        shown.map(|reason| requirement(context.program(), &reason, limits::NESTING_MAX)).collect();
     if let Err(why) = context.draft {
         requirements.insert(0, undrafted(decision, context, why));
     }
@@ -41,12 +52,14 @@ pub(crate) fn report(decision: &Decision<'_>, context: &Context<'_>) -> Report {
         decision: if is_permit { "permit" } else { "refuse" },
         profile: context.profile.to_owned(),
         operation: context.operation.name().to_owned(),
-        lab: context.program.lab,
+        lab: context.program().lab,
         at: super::moment(context.now),
         authority: decision.authority().map(|authority| authority.name.clone()),
+        authority_key: decision.authority().map(|authority| authority_key(authority, context)),
+        seal: context.loaded.seal().map(seal),
         inputs: inputs(context),
         requirements,
-        warnings: decision.warnings().map(|reason| warning(context.program, &reason)).collect(),
+        warnings: decision.warnings().map(|reason| warning(context.program(), &reason)).collect(),
         exception: decision.exception().map(|exception| Exception {
             name: exception.name.clone(),
             waives: exception.waives.clone(),
@@ -54,16 +67,36 @@ pub(crate) fn report(decision: &Decision<'_>, context: &Context<'_>) -> Report {
             reason: exception.reason.clone(),
         }),
         facts: super::facts(context.table),
-        obligations: decision.obligations().map(|each| obligation(context.program, each)).collect(),
+        obligations: decision.obligations().map(|each| obligation(context.program(), each)).collect(),
         pending: pending.iter().map(ToString::to_string).collect(),
         left_out: draft.map(Draft::left_out).unwrap_or_default().iter().map(left_out).collect(),
         evidence: context.items.iter().map(evidence).collect(),
     }
 }
 
+fn authority_key(authority: &Authority, context: &Context<'_>) -> AuthorityKey {
+    let profiles = &context.program().profiles;
+    let profile = authority.certified_as.and_then(|index| profiles.get(usize::try_from(index).ok()?));
+    AuthorityKey {
+        judged: context.is_authority_key_judged,
+        profile: profile.map(|profile| profile.name.clone()),
+    }
+}
+
+fn seal(seal: &bundle::Seal) -> Seal {
+    Seal {
+        signer: seal.signer.to_string(),
+        signer_trusted: seal.is_signer_trusted,
+        sequence: seal.manifest.sequence,
+        created: super::moment(seal.manifest.created),
+        stale_after: super::moment(seal.manifest.stale_after),
+        digest: seal.digest.to_string(),
+    }
+}
+
 fn inputs(context: &Context<'_>) -> Inputs {
     Inputs {
-        program: context.program_digest.to_string(),
+        program: context.loaded.digest().to_string(),
         anchors: context.anchors.map(|digest| digest.to_string()),
         catalogues: Vec::new(),
         revocation: None,
@@ -99,7 +132,7 @@ fn undrafted(decision: &Decision<'_>, context: &Context<'_>, why: &str) -> Requi
         grade: None,
         basis: Vec::new(),
         evidence: None,
-        line: place(context.program, origin),
+        line: place(context.program(), origin),
         citation: None,
         remedy: Some(
             "ask for values that a certificate can hold, or state a default in `contents`".to_owned(),

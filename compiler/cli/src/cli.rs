@@ -273,6 +273,9 @@ pub(crate) struct Evaluate {
     /// For a bundle: the public key of the signer that counts (SubjectPublicKeyInfo, PEM or DER)
     #[arg(long, value_name = "FILE")]
     pub(crate) trust_key: Option<PathBuf>,
+    /// For a bundle: the last sequence number that was accepted; a lower one is refused
+    #[arg(long, value_name = "N")]
+    pub(crate) last_sequence: Option<u64>,
     /// The issuing CA's certificate, for a complete draft
     #[arg(long, value_name = "FILE")]
     pub(crate) issuer: Option<PathBuf>,

@@ -39,18 +39,40 @@ pub(crate) fn signers(digest: Option<&str>, key: Option<&Path>) -> Result<Vec<Sh
     Ok(signers)
 }
 
+/// The signatures that a command takes.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Trusted<'a> {
+    /// Who counts as a signer; empty where nobody is named.
+    pub(crate) signers: &'a [Sha256Digest],
+    /// The last sequence number that was accepted.
+    pub(crate) last_sequence: Option<u64>,
+}
+
 /// Loads a policy to decide by: a text, an unsigned bundle, or a signed one whose signature holds.
 ///
-/// Where no signer is named, any key may have signed: a file at hand is taken at its word, as a text is. Of
-/// bundles, where one is, only those that it signed are taken.
-pub(crate) fn load(path: &Path, signers: &[Sha256Digest], now: i64, world: World) -> Result<Loaded, Failure> {
+/// Where no signer is named, any key may have signed: a file at hand is taken at its word, as a text is. Where one is,
+/// only a bundle that it signed is taken.
+pub(crate) fn load(path: &Path, trusted: Trusted<'_>, now: i64, world: World) -> Result<Loaded, Failure> {
+    let Trusted { signers, last_sequence } = trusted;
+    if signers.is_empty() && last_sequence.is_some() {
+        let help = "name the signer with `--trust sha256:…` or `--trust-key FILE`";
+        return Err(Failure::usage_with_help("`--last-sequence` counts the bundles of a signer", help));
+    }
     if path.extension().is_none_or(|extension| extension != "pkib") {
-        return compile(path, world);
+        if signers.is_empty() {
+            return compile(path, world);
+        }
+        let help =
+            "give the bundle (`.pkib`) that the signer signed, or leave out `--trust` and `--trust-key`";
+        return Err(Failure::usage_with_help(
+            format!("`{}` is no bundle: nobody signs a text", path.display()),
+            help,
+        ));
     }
     let bytes = read_bundle(path)?;
     let opened = match signers {
         [] => bundle::open_for_evaluation(&bytes, now),
-        signers => open(&bytes, signers, None, now),
+        signers => open(&bytes, signers, last_sequence, now),
     };
     opened.map_err(|error| Failure::content(path, error))
 }

@@ -3,9 +3,10 @@ use crate::World;
 use crate::cli::{Evaluate, ShowFormat};
 use crate::failure::{Exit, Failure};
 use crate::output::{Answer, Outcome, Page};
+use crate::policy::{self, Trusted};
 use crate::report::decision::decision;
 use crate::suggest::nearest;
-use crate::{files, inputs, policy};
+use crate::{files, inputs};
 use pkic_runtime::decide::{Request, decide};
 use pkic_runtime::input::Speaker;
 use pkic_runtime::issuer::Issuer;
@@ -17,7 +18,8 @@ pub(crate) fn run(arguments: &Evaluate, world: World) -> Outcome {
     let now = inputs::moment(circumstances.at, world.now)?;
     let operation = operation(&arguments.operation)?;
     let signers = policy::signers(arguments.trust.as_deref(), arguments.trust_key.as_deref())?;
-    let loaded = policy::load(&arguments.policy, &signers, now, world)?;
+    let trusted = Trusted { signers: &signers, last_sequence: arguments.last_sequence };
+    let loaded = policy::load(&arguments.policy, trusted, now, world)?;
     let csr = inputs::request(&arguments.csr)?;
     let mut evidence = Vec::new();
     for item in &arguments.evidence {

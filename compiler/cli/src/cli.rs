@@ -151,7 +151,8 @@ pub(crate) enum Bundle {
 #[command(
     after_help = "The request of a test is a file relative to its policy file. Beside `NAME.csr` these are read \
                         where they exist: `NAME.evidence.*` (the parts of one item), `NAME.claims.json`, \
-                        `NAME.requester.json`, `NAME.nonce` and the folder `anchors/` (trust anchors)."
+                        `NAME.requester.json`, `NAME.activation.json`, `NAME.nonce` and the folder `anchors/` (trust \
+                        anchors)."
 )]
 pub(crate) struct Test {
     /// Policy files, or folders with `.pki` files
@@ -235,6 +236,9 @@ pub(crate) struct Circumstances {
     /// The nonce that was handed out, in hexadecimal digits
     #[arg(long, value_name = "HEX")]
     pub(crate) nonce: Option<String>,
+    /// The registrar's record of the TPM credential that the evidence answers (docs/activation.schema.json)
+    #[arg(long, value_name = "FILE.json")]
+    pub(crate) activation: Option<PathBuf>,
     /// As of this moment [default: the system clock]
     #[arg(long, value_name = "DATE", value_parser = date)]
     pub(crate) at: Option<i64>,

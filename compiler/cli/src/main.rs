@@ -3,6 +3,7 @@
 //! Start with [`cli`] (what can be asked), then `commands/`: one file per command, each a function from arguments to
 //! an [`output::Outcome`]. Files are read and written in [`files`] alone, the clock in [`clock`], and standard
 //! output in [`output::deliver`]. Nothing here decides anything: compiler, runtime and evidence do.
+mod activation;
 mod cli;
 mod clock;
 mod commands;

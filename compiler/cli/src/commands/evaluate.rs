@@ -6,7 +6,7 @@ use crate::output::{Answer, Outcome, Page};
 use crate::policy::{self, Trusted};
 use crate::report::decision::decision;
 use crate::suggest::nearest;
-use crate::{files, inputs};
+use crate::{activation, files, inputs};
 use pkic_runtime::decide::{Request, decide};
 use pkic_runtime::input::Speaker;
 use pkic_runtime::issuer::Issuer;
@@ -29,6 +29,7 @@ pub(crate) fn run(arguments: &Evaluate, world: World) -> Outcome {
     let claims = inputs::given(arguments.claims.as_deref(), Speaker::Requester)?;
     let requester = inputs::given(arguments.requester.as_deref(), Speaker::Authority)?;
     let nonce = inputs::nonce(circumstances.nonce.as_deref())?;
+    let activation = activation::read(circumstances.activation.as_deref())?;
     let issuer = issuer(arguments)?;
     let decided = decide(&Request {
         loaded: &loaded,
@@ -43,7 +44,7 @@ pub(crate) fn run(arguments: &Evaluate, world: World) -> Outcome {
         issuer: issuer.as_ref(),
         changes: &[],
         nonce: nonce.as_deref(),
-        activation: None,
+        activation: activation.as_ref(),
         now,
         admit_test_anchors: false,
     })

@@ -4,11 +4,11 @@ use crate::cli::{Evidence, EvidenceShow, ShowFormat};
 use crate::failure::{Exit, Failure};
 use crate::output::{Answer, Outcome, Page, inert};
 use crate::report::facts::fact_rows;
-use crate::{files, inputs};
+use crate::{activation, files, inputs};
 use pkic_evidence::appraise::{Appraisal, Input, Verdict, appraise};
 use pkic_evidence::formats::FORMATS;
 use pkic_facts::facts::Binding;
-use pkic_facts::reject::Stage;
+use pkic_facts::reject::{Reject, Stage};
 use pkic_facts::request::CertificationRequest;
 use pkic_vocab::{FactId, FactTable, Grade, Purpose, Slot, limits, time};
 use serde::Serialize;
@@ -17,6 +17,9 @@ use serde::Serialize;
 const QUESTIONS: [&str; 3] = ["key.storage", "key.origin", "key.export"];
 
 const NOBODY_TRUSTED: &str = "nobody is trusted; name a folder of trust anchors with `--anchors`";
+
+const NOT_ACTIVATED: &str = "anything: nothing shows that the attestation key is in the TPM of the endorsement key; \
+                             name the registrar's record with `--activation`";
 
 /// Runs the command.
 pub(crate) fn run(what: &Evidence, world: World) -> Outcome {
@@ -38,6 +41,7 @@ fn show(arguments: &EvidenceShow, world: World) -> Outcome {
     let evidence = inputs::evidence(&arguments.files)?;
     let anchors = inputs::anchors(arguments.circumstances.anchors.as_deref())?;
     let nonce = inputs::nonce(arguments.circumstances.nonce.as_deref())?;
+    let activation = activation::read(arguments.circumstances.activation.as_deref())?;
     let now = inputs::moment(arguments.circumstances.at, world.now)?;
     let request = request(arguments)?;
     let appraisal = appraise(&Input {
@@ -46,7 +50,7 @@ fn show(arguments: &EvidenceShow, world: World) -> Outcome {
         anchors: &anchors,
         now,
         nonce: nonce.as_deref(),
-        activation: None,
+        activation: activation.as_ref(),
     });
     let exit = Exit::finding_if(appraisal.verdict != Verdict::Verified);
     match arguments.format {
@@ -176,6 +180,7 @@ fn not_proven(page: &mut Page, arguments: &EvidenceShow, appraisal: &Appraisal) 
             open.push(format!("anything: {NOBODY_TRUSTED}"));
         }
         Verdict::Unproven(_) if is_untrusting => open.push(format!("anything: {NOBODY_TRUSTED}")),
+        Verdict::Unproven(Reject::FieldMissing { .. }) => open.push(NOT_ACTIVATED.to_owned()),
         Verdict::Refused(_) => open.push("anything: evidence that is refused yields no facts".to_owned()),
         Verdict::Unproven(_) => {
             open.push("anything: it hangs together, and no trust anchor stands above it".to_owned());

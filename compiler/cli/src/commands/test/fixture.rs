@@ -1,9 +1,10 @@
 //! The good request of a test, and what stands beside its file.
 use crate::failure::Failure;
-use crate::{files, inputs};
+use crate::{activation, files, inputs};
 use pkic_facts::anchors::AnchorSet;
 use pkic_facts::request::CertificationRequest;
 use pkic_facts::verified::Evidence;
+use pkic_facts::verified::activation::Activation;
 use pkic_runtime::input::{Given, Speaker};
 use pkic_vocab::limits;
 use std::path::{Component, Path, PathBuf};
@@ -22,6 +23,8 @@ pub(crate) struct Fixture {
     pub(crate) requester: Given,
     /// `NAME.nonce`: hexadecimal digits.
     pub(crate) nonce: Option<Vec<u8>>,
+    /// `NAME.activation.json`.
+    pub(crate) activation: Option<Activation>,
 }
 
 impl Fixture {
@@ -44,6 +47,7 @@ impl Fixture {
             claims: inputs::given(sibling("claims.json").as_deref(), Speaker::Requester)?,
             requester: inputs::given(sibling("requester.json").as_deref(), Speaker::Authority)?,
             nonce: inputs::nonce(nonce.as_deref().map(str::trim))?,
+            activation: activation::read(sibling("activation.json").as_deref())?,
         })
     }
 }

@@ -152,7 +152,7 @@ fn run_row(
         issuer: None,
         changes: &changes,
         nonce: fixture.nonce.as_deref(),
-        activation: None,
+        activation: fixture.activation.as_ref(),
         now: at,
         admit_test_anchors: test.anchors_test,
     })

@@ -22,6 +22,14 @@ impl<'a> Cx<'a> {
             program.groups.extend(group);
         }
         for index in self.names.anchors.sorted() {
+            let is_of_root = self
+                .names
+                .anchors
+                .entry(index)
+                .is_some_and(|entry| entry.module.saturating_add(1) == self.modules.len());
+            if !is_of_root && !self.anchors_adopted.contains(&index) {
+                continue;
+            }
             let anchors = self.anchor_set(index);
             program.anchors.extend(anchors);
         }
@@ -164,48 +172,65 @@ impl<'a> Cx<'a> {
         self.setting(module, ast::Name { text, span: element.span }, Words::Format)
     }
 
-    /// One set of signers for each kind, from all policies; the shortest age counts.
+    /// One set of signers for each kind and name, of the root policy alone: whom to trust is not imported. Of several
+    /// ages the shortest counts.
     fn signer_sets(&mut self) -> Vec<SignerSet> {
-        let mut sets: BTreeMap<&'static str, SignerSet> = BTreeMap::new();
-        for (index, module) in self.modules.iter().enumerate() {
-            for decl in &module.ast.decls {
-                let ast::DeclKind::Signers(signers) = &decl.kind else { continue };
-                let Some(kind) = SIGNED.into_iter().find(|kind| *kind == signers.kind.text) else {
-                    let written = signers.kind;
-                    self.unknown_word(
-                        index,
-                        written.span,
-                        "kind of signed things",
-                        written.text,
-                        SIGNED.into_iter(),
-                    );
-                    continue;
-                };
-                let set = sets.entry(kind).or_insert_with(|| SignerSet {
-                    kind: kind.to_owned(),
-                    age_s_max: None,
-                    signers: Vec::new(),
-                });
-                for item in &signers.items {
-                    match &item.kind {
-                        ast::SignersItemKind::Error => {}
-                        ast::SignersItemKind::MaxAge(age) => match Span::of(age.count, age.unit.as_str()) {
-                            Some(span) => {
-                                set.age_s_max =
-                                    Some(set.age_s_max.map_or(span.min_s, |old| old.min(span.min_s)));
-                            }
-                            None => {
-                                self.error(index, "E0208", age.span, "a span is at most 400 years", |d| d)
-                            }
-                        },
-                        ast::SignersItemKind::Signer { name, spki } => {
-                            set.signers.push((name.text.clone().into_owned(), spki.sha256));
+        let root = self.modules.len().saturating_sub(1);
+        let mut sets: BTreeMap<(&'static str, String), SignerSet> = BTreeMap::new();
+        for decl in self.modules.get(root).into_iter().flat_map(|module| &module.ast.decls) {
+            let ast::DeclKind::Signers(signers) = &decl.kind else { continue };
+            let written = signers.kind;
+            let Some(kind) = SIGNED.into_iter().find(|kind| *kind == written.text) else {
+                self.unknown_word(
+                    root,
+                    written.span,
+                    "kind of signed things",
+                    written.text,
+                    SIGNED.into_iter(),
+                );
+                continue;
+            };
+            let name = signers.title.text.clone().into_owned();
+            let set = sets.entry((kind, name.clone())).or_insert_with(|| SignerSet {
+                kind: kind.to_owned(),
+                name,
+                age_s_max: None,
+                signers: Vec::new(),
+            });
+            for item in &signers.items {
+                match &item.kind {
+                    ast::SignersItemKind::Error => {}
+                    ast::SignersItemKind::MaxAge(age) => match Span::of(age.count, age.unit.as_str()) {
+                        Some(span) => {
+                            set.age_s_max = set.age_s_max.into_iter().chain([span.min_s]).min();
                         }
+                        None => self.error(root, "E0208", age.span, "a span is at most 400 years", |d| d),
+                    },
+                    ast::SignersItemKind::Signer { name, spki } => {
+                        set.signers.push((name.text.clone().into_owned(), spki.sha256));
                     }
                 }
             }
         }
         sets.into_values().collect()
+    }
+
+    /// Puts an anchor set in force where an `adopt` names one. Whom to trust is said by the policy that is compiled:
+    /// an `adopt` in a policy that it uses adds nothing.
+    pub(crate) fn adopt_anchors(&mut self, module: usize, adopt: &ast::Adopt<'a>, span: ast::Span) -> bool {
+        let Some(set) = self.seek_anchors(module, adopt.mandate.text) else { return false };
+        if adopt.with.is_some() || adopt.as_advice.is_some() {
+            let message =
+                format!("`{}` is an anchor set: it has no readings, and is no advice", adopt.mandate.text);
+            self.error(module, "E0406", span, message, |diagnostic| {
+                diagnostic.with_help(format!("adopt {}", adopt.mandate.text))
+            });
+        }
+        let is_root = module.saturating_add(1) == self.modules.len();
+        if is_root && !self.anchors_adopted.insert(set) {
+            self.repeated(module, span);
+        }
+        true
     }
 
     /// Checks what declarations say that become no part of the program by themselves: sources.

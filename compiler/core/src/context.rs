@@ -8,7 +8,7 @@ use pkic_ir::{Citation, Expr, ExprId, Origin, Requirement, RequirementId};
 use pkic_syntax::ast;
 use pkic_vocab::time::Span;
 use pkic_vocab::{CATALOGUE, FactId};
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 /// Suggestions cost a pass over the names in question; past so many of them nobody reads on.
 const SUGGESTIONS_MAX: u32 = 64;
@@ -25,6 +25,8 @@ pub(crate) struct Cx<'a> {
     pub(crate) requirements: Vec<Requirement>,
     /// What the compiler knows of each requirement besides: same index as `requirements`.
     pub(crate) known: Vec<Known>,
+    /// Anchor sets of used policies that the root adopts, as entries of `names.anchors`.
+    pub(crate) anchors_adopted: BTreeSet<usize>,
     /// Mandates that are adopted somewhere, as entries of `names.mandates`: their place is their index in the program.
     pub(crate) mandates_in_force: Vec<usize>,
     suggestions_left: u32,
@@ -52,6 +54,7 @@ impl<'a> Cx<'a> {
             exprs: Vec::new(),
             requirements: Vec::new(),
             known: Vec::new(),
+            anchors_adopted: BTreeSet::new(),
             mandates_in_force: Vec::new(),
             suggestions_left: SUGGESTIONS_MAX,
             spans: HashMap::new(),

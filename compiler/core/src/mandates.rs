@@ -80,7 +80,9 @@ impl<'a> Cx<'a> {
         for module in 0..self.modules.len() {
             let mut of_policy = Vec::new();
             for decl in self.module(module).iter().flat_map(|module| &module.ast.decls) {
-                if let DeclKind::Adopt(adopt) = &decl.kind {
+                if let DeclKind::Adopt(adopt) = &decl.kind
+                    && !self.adopt_anchors(module, adopt, decl.span)
+                {
                     let adoption = self.adoption(module, adopt, decl.span, &of_policy);
                     of_policy.extend(adoption);
                 }

@@ -233,6 +233,13 @@ impl<'a> Cx<'a> {
         self.names.lets.find(&qualified).filter(|_| is_seen)
     }
 
+    /// An anchor set that a path names, without a word where there is none or a mandate has the name.
+    pub(crate) fn seek_anchors(&self, module: usize, path: &str) -> Option<usize> {
+        let (qualified, is_seen) = self.qualify(module, path);
+        let is_mandate = self.names.mandates.find(&qualified).is_some();
+        self.names.anchors.find(&qualified).filter(|_| is_seen && !is_mandate)
+    }
+
     /// Looks up what a `declare` introduced.
     pub(crate) fn find_declared(
         &mut self,

@@ -240,6 +240,40 @@ profile p { approve 2 of officers }
 }
 
 #[test]
+fn whom_to_trust_is_said_by_the_policy_that_is_compiled() {
+    let used = r#"
+// file: base.pki
+edition 2026 policy base "1"
+anchors ours "our vendors" {
+    anchor "Root" spki "sha256:0000000000000000000000000000000000000000000000000000000000000001" purpose production
+}
+signers catalogues "modules" {
+    signer "them" spki "sha256:0000000000000000000000000000000000000000000000000000000000000002"
+}
+// file: middle.pki
+edition 2026 policy middle "1"
+use base "1"
+adopt base.ours
+"#;
+    let names = |block: &str| {
+        let (program, _) = program(&format!("{block}{used}"));
+        let anchors: Vec<String> = program.anchors.iter().map(|set| set.name.clone()).collect();
+        (anchors, program.signers.iter().map(|set| format!("{} {}", set.kind, set.name)).collect::<Vec<_>>())
+    };
+    let none = (Vec::<String>::new(), Vec::<String>::new());
+    assert_eq!(names("use base \"1\""), none);
+    assert_eq!(names("use middle \"1\""), none, "what a used policy adopts is its own");
+    assert_eq!(names("use base \"1\" adopt base.ours").0, ["base.ours"]);
+    let signers = r#"signers catalogues "modules" { max-age 30d signer "us" spki "sha256:0000000000000000000000000000000000000000000000000000000000000003" }"#;
+    let (program, _) = program(&format!("use base \"1\"\n{signers}\n{}{used}", signers.replace("30d", "3d")));
+    assert_eq!(program.signers.len(), 1, "one set for each name");
+    assert_eq!(
+        (program.signers[0].name.as_str(), program.signers[0].age_s_max),
+        ("modules", Some(3 * 86_400))
+    );
+}
+
+#[test]
 fn a_grant_that_leaves_the_place_of_the_key_open_permits_nothing() {
     let block = r#"
 profile silent { operations [issue] key.export == never contents { validity <= 90d } }

@@ -311,7 +311,7 @@ impl Checker<'_> {
                 }
             }
         }
-        sorted("signer set", self.program.signers.iter().map(|set| &set.kind))?;
+        sorted("signer set", self.program.signers.iter().map(|set| (&set.kind, &set.name)))?;
         for (at, set) in self.program.signers.iter().enumerate() {
             if !matches!(set.kind.as_str(), "catalogues" | "statements" | "verifiers") {
                 return Err(DecodeError::Type { what: "kind of signers", at });
@@ -319,6 +319,7 @@ impl Checker<'_> {
             if set.age_s_max.is_some_and(|age| age < 0) {
                 return Err(DecodeError::Range { what: "age", at });
             }
+            text(at, &set.name)?;
             limit("signers", at, set.signers.len(), limits::PROFILES_MAX)?;
             set.signers.iter().try_for_each(|(name, _)| text(at, name))?;
         }

@@ -346,6 +346,8 @@ pub struct AnchorDef {
 pub struct SignerSet {
     /// `catalogues`, `statements` or `verifiers`.
     pub kind: String,
+    /// Name of the artefact, such as of a catalogue.
+    pub name: String,
     /// The oldest that such an artefact may be, in seconds.
     pub age_s_max: Option<i64>,
     /// Names and SHA-256 of the SubjectPublicKeyInfo of each signer.

@@ -99,7 +99,7 @@ record!(Group [limits::PROFILES_MAX] { name, title, members });
 record!(Member [limits::LIST_LEN_MAX] { name, key });
 record!(AnchorSet [limits::PROFILES_MAX] { name, title, anchors });
 record!(AnchorDef [limits::PATH_CANDIDATES_MAX] { name, spki_sha256, purpose, formats });
-record!(SignerSet [limits::LIST_LEN_MAX] { kind, age_s_max, signers });
+record!(SignerSet [limits::LIST_LEN_MAX] { kind, name, age_s_max, signers });
 record!(Atom [limits::LIST_LEN_MAX] { left, test, guard });
 record!(Path [limits::LIST_LEN_MAX] { fact, name });
 record!(Span [limits::LIST_LEN_MAX] { min_s, max_s });

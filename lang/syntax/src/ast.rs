@@ -20,7 +20,8 @@ pub use test::{
     Cell, CellKind, Column, ColumnKind, Given, Outcome, OutcomeKind, Row, Table, Test, TestItem, TestItemKind,
 };
 pub use value::{
-    Date, Digest, Docs, Duration, Element, Int, List, Name, Oid, Path, Span, Str, Unit, Value, ValueKind,
+    Date, Digest, Docs, Duration, Element, Int, List, Name, Oid, Path, Record, RecordField, Span, Str, Unit,
+    Value, ValueKind,
 };
 
 /// A whole file.
@@ -459,7 +460,7 @@ pub enum AnchorKind<'t> {
 pub struct Signers<'t> {
     /// `catalogues`, `statements` or `verifiers`; the compiler checks the word.
     pub kind: Name<'t>,
-    /// The set in words.
+    /// The name of what is signed, such as of a catalogue.
     pub title: Str<'t>,
     /// Its settings and keys.
     pub items: Vec<SignersItem<'t>>,

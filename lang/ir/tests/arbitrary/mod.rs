@@ -434,6 +434,7 @@ pub fn program(seed: u64) -> Program {
         }],
         signers: vec![SignerSet {
             kind: "catalogues".into(),
+            name: "modules".into(),
             age_s_max: Some(DAY_S),
             signers: vec![("s".into(), [2; 32])],
         }],

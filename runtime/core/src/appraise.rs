@@ -1,4 +1,5 @@
 //! Facts of one request: what it says, what the caller vouches for, and what one item of evidence proves.
+use crate::catalogues::{self, CatalogueFile, Consulted};
 use crate::input::{Given, InputError};
 use pkic_evidence::formats;
 use pkic_evidence::{Appraisal, Input, Verdict, appraise};
@@ -23,6 +24,8 @@ pub struct Known<'a> {
     pub evidence: &'a [Evidence],
     /// Whom the deployment trusts for evidence.
     pub anchors: &'a AnchorSet,
+    /// Catalogues of modules; the policy says which of them count.
+    pub catalogues: &'a [CatalogueFile<'a>],
     /// What the requester claims.
     pub claims: &'a Given,
     /// What the embedding CA vouches for.
@@ -42,6 +45,7 @@ pub struct Appraised {
     items: Vec<Item>,
     csr: Sha256Digest,
     anchors: Option<Sha256Digest>,
+    catalogues: Vec<Consulted>,
 }
 
 impl Appraised {
@@ -58,6 +62,11 @@ impl Appraised {
     /// SHA-256 of the request in DER.
     pub fn csr(&self) -> Sha256Digest {
         self.csr
+    }
+
+    /// What became of each catalogue.
+    pub fn catalogues(&self) -> &[Consulted] {
+        &self.catalogues
     }
 
     /// Digest of the anchor set; nothing for an empty one.
@@ -115,8 +124,9 @@ pub fn facts(program: &Program, known: &Known<'_>) -> Result<Appraised, InputErr
             .map_err(|reject| InputError::rejected("request", &reject, "send a request within the limits"))?,
     };
     add_given(&mut facts, known)?;
+    let catalogues = catalogues::endorse(program, known.catalogues, &mut facts, known.now)?;
     let anchors = Some(known.anchors.digest()).filter(|digest| *digest != AnchorSet::default().digest());
-    Ok(Appraised { facts, items, csr: Sha256Digest::of(known.request.der()), anchors })
+    Ok(Appraised { facts, items, csr: Sha256Digest::of(known.request.der()), anchors, catalogues })
 }
 
 fn input<'a>(known: &Known<'a>, evidence: &'a Evidence) -> Input<'a> {

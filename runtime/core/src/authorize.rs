@@ -222,6 +222,7 @@ pub fn authorize(
         anchors: appraised.anchors(),
         csr: appraised.csr(),
         items: appraised.items(),
+        catalogues: appraised.catalogues(),
         draft: Ok(&draft),
         is_authority_key_judged: true,
         now,

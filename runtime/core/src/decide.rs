@@ -1,6 +1,7 @@
 //! Deciding without issuing: appraise, draft, read the draft, evaluate, report. What comes out can sign nothing.
 use crate::appraise::{self, Appraised, Known};
 use crate::bundle::Loaded;
+use crate::catalogues::CatalogueFile;
 use crate::decode::certificate_facts;
 use crate::draft::{Draft, DraftInput, Serial};
 use crate::input::{self, Given, InputError};
@@ -31,6 +32,8 @@ pub struct Request<'a> {
     pub evidence: &'a [Evidence],
     /// Whom the deployment trusts for evidence.
     pub anchors: &'a AnchorSet,
+    /// Catalogues of modules; the policy says which of them count.
+    pub catalogues: &'a [CatalogueFile<'a>],
     /// What the requester claims.
     pub claims: &'a Given,
     /// What the embedding CA vouches for.
@@ -120,6 +123,7 @@ pub fn decide(request: &Request<'_>) -> Result<Decided, InputError> {
         anchors: appraised.anchors(),
         csr: appraised.csr(),
         items: appraised.items(),
+        catalogues: appraised.catalogues(),
         draft: draft.as_ref().map_err(String::as_str),
         is_authority_key_judged: false,
         now: request.now,
@@ -148,6 +152,7 @@ fn known<'a>(request: &Request<'a>) -> Known<'a> {
         operation: request.operation,
         evidence: request.evidence,
         anchors: request.anchors,
+        catalogues: request.catalogues,
         claims: request.claims,
         requester: request.requester,
         nonce: request.nonce,

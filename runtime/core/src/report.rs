@@ -55,6 +55,8 @@ pub struct Report {
     pub left_out: Vec<LeftOut>,
     /// Evidence that came along, each item with its verdict.
     pub evidence: Vec<Evidence>,
+    /// Catalogues that came along, each with what became of it.
+    pub catalogues: Vec<Catalogue>,
 }
 
 /// What a decision says of the key that would sign.
@@ -92,7 +94,7 @@ pub struct Inputs {
     pub program: String,
     /// The anchor set; null where there was none.
     pub anchors: Option<String>,
-    /// The catalogues.
+    /// The catalogues that were taken.
     pub catalogues: Vec<String>,
     /// The revocation data; null where there was none.
     pub revocation: Option<String>,
@@ -225,6 +227,24 @@ pub struct Evidence {
     pub why: Option<String>,
     /// Whether the facts of the decision come from it. At most one item has true.
     pub used: bool,
+}
+
+/// A catalogue and what became of it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct Catalogue {
+    /// Name of the file.
+    pub file: String,
+    /// Its digest.
+    pub digest: String,
+    /// Its own name; null where it was not taken.
+    pub name: Option<String>,
+    /// The sequence number of its edition; null where it was not taken.
+    pub sequence: Option<u64>,
+    /// Ids of its rows about this request's module.
+    pub rows: Vec<String>,
+    /// Why it was not taken: what it would say is unknown.
+    pub why_not: Option<String>,
 }
 
 /// RFC 3339 in UTC, always with the time of day.

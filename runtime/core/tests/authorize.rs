@@ -108,6 +108,7 @@ impl Case {
             operation: word(Words::Operation, "issue"),
             evidence,
             anchors: &self.device.anchors,
+            catalogues: &[],
             claims,
             requester: &Given::default(),
             nonce: None,

@@ -33,6 +33,7 @@ fn decide_with(program: Program, edit: impl FnOnce(&mut Request<'_>)) -> Result<
         csr: &csr,
         evidence: &[],
         anchors: &anchors,
+        catalogues: &[],
         claims: &nothing,
         requester: &nothing,
         authority: None,

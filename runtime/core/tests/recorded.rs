@@ -72,6 +72,7 @@ fn decided(program: Program, deployment: &str, activation: Option<&Activation>) 
         csr: &csr,
         evidence: &evidence,
         anchors: &anchors,
+        catalogues: &[],
         claims: &nothing,
         requester: &nothing,
         authority: None,

@@ -1,10 +1,11 @@
 //! From a decision to its report.
 use super::{
-    AuthorityKey, Evidence, Exception, Inputs, LeftOut, Obligation, Report, Requirement, Seal, VERSION,
-    Warning, Way,
+    AuthorityKey, Catalogue, Evidence, Exception, Inputs, LeftOut, Obligation, Report, Requirement, Seal,
+    VERSION, Warning, Way,
 };
 use crate::appraise::Item;
 use crate::bundle::{self, Loaded};
+use crate::catalogues::Consulted;
 use crate::draft::Draft;
 use pkic_eval::{Decision, Outcome, Reason, Truth};
 use pkic_facts::crypto::Sha256Digest;
@@ -22,6 +23,7 @@ pub(crate) struct Context<'a> {
     pub(crate) anchors: Option<Sha256Digest>,
     pub(crate) csr: Sha256Digest,
     pub(crate) items: &'a [Item],
+    pub(crate) catalogues: &'a [Consulted],
     /// The draft, or why there is none.
     pub(crate) draft: Result<&'a Draft, &'a str>,
     /// Whether the key of the authority was judged before, and is what its profile asks for.
@@ -71,7 +73,14 @@ pub(crate) fn report(decision: &Decision<'_>, context: &Context<'_>) -> Report {
         pending: pending.iter().map(ToString::to_string).collect(),
         left_out: draft.map(Draft::left_out).unwrap_or_default().iter().map(left_out).collect(),
         evidence: context.items.iter().map(evidence).collect(),
+        catalogues: context.catalogues.iter().map(catalogue).collect(),
     }
+}
+
+fn catalogue(consulted: &Consulted) -> Catalogue {
+    let (name, sequence) = consulted.edition.clone().unzip();
+    let (file, rows, why_not) = (consulted.file.clone(), consulted.rows.clone(), consulted.why_not.clone());
+    Catalogue { file, digest: consulted.digest.to_string(), name, sequence, rows, why_not }
 }
 
 fn authority_key(authority: &Authority, context: &Context<'_>) -> AuthorityKey {
@@ -95,10 +104,11 @@ fn seal(seal: &bundle::Seal) -> Seal {
 }
 
 fn inputs(context: &Context<'_>) -> Inputs {
+    let taken = context.catalogues.iter().filter(|consulted| consulted.edition.is_some());
     Inputs {
         program: context.loaded.digest().to_string(),
         anchors: context.anchors.map(|digest| digest.to_string()),
-        catalogues: Vec::new(),
+        catalogues: taken.map(|consulted| consulted.digest.to_string()).collect(),
         revocation: None,
         evidence: context.items.iter().map(|item| item.evidence.digest().to_string()).collect(),
         csr: Some(context.csr.to_string()),

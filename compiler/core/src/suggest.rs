@@ -2,8 +2,8 @@
 
 /// Bytes of a written name that is compared at all. Longer ones are no slips of the pen.
 const WRITTEN_LEN_BYTES_MAX: usize = 128;
-/// Cells of distance tables that one search may fill: ten thousand names of ordinary length.
-const CELLS_MAX: usize = 1 << 19;
+/// Cells of distance tables that one search may fill: five thousand names of ordinary length.
+const CELLS_MAX: usize = 1 << 18;
 
 /// The nearest candidate, if it is near: at most a third of the letters differ, and at least one stays.
 ///

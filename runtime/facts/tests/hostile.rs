@@ -288,7 +288,7 @@ fn any_envelope_is_answered() {
         let _ = peek(bytes);
     };
     let mut inside = Vec::new();
-    for (name, bytes) in cbor(SIZE / 8) {
+    for (name, bytes) in cbor(SIZE / 16) {
         inside.push((format!("{name} in the protected header"), envelope(&bytes, &[0xa0], &[])));
         inside.push((format!("{name} as the unprotected header"), envelope(&[0xa0], &bytes, &[])));
         inside.push((

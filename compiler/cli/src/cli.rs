@@ -1,6 +1,6 @@
 //! The command line: commands, arguments and what each says of itself.
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use pkic_vocab::time;
+use pkic_vocab::{Type, Value, time};
 use std::path::PathBuf;
 
 /// Policy as code for public-key infrastructures: what must hold the key, proven by evidence.
@@ -30,6 +30,9 @@ pub(crate) enum Command {
     /// Show a bundle, or verify its signature
     #[command(subcommand)]
     Bundle(Bundle),
+    /// Seal, show and verify catalogues of modules
+    #[command(subcommand)]
+    Catalogue(Catalogue),
     /// Run the tests that stand in policies
     Test(Test),
     /// Lay out policy files in the one form of the language
@@ -146,6 +149,82 @@ pub(crate) enum Bundle {
     },
 }
 
+/// `pkic catalogue`.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Catalogue {
+    /// Seal rows about modules (TOML) into a catalogue
+    Build(CatalogueBuild),
+    /// Show what a catalogue says of itself, and its rows
+    Show {
+        /// The catalogue
+        #[arg(value_name = "FILE")]
+        catalogue: PathBuf,
+        /// How to report
+        #[arg(long, value_enum, default_value_t = ShowFormat::Human)]
+        format: ShowFormat,
+    },
+    /// Verify signature, name, age and sequence of a catalogue
+    Verify(CatalogueVerify),
+}
+
+/// `pkic catalogue build`.
+#[derive(Debug, Args)]
+pub(crate) struct CatalogueBuild {
+    /// Files of rows (docs/catalogue.md)
+    #[arg(required = true, value_name = "FROM.toml")]
+    pub(crate) from: Vec<PathBuf>,
+    /// Where to write the catalogue
+    #[arg(short, long, value_name = "FILE")]
+    pub(crate) output: PathBuf,
+    /// The key that seals it: Ed25519 or P-256, PKCS#8 in PEM
+    #[arg(long, value_name = "KEY.pem")]
+    pub(crate) sign: PathBuf,
+    /// Its name, which policies take it by
+    #[arg(long, value_name = "NAME")]
+    pub(crate) name: String,
+    /// Its sequence number: higher than that of every edition before
+    #[arg(long, value_name = "N")]
+    pub(crate) sequence: u64,
+    /// The edition before
+    #[arg(long, value_name = "FILE")]
+    pub(crate) previous: Option<PathBuf>,
+    /// When it was made [default: the system clock]
+    #[arg(long, value_name = "DATE", value_parser = date)]
+    pub(crate) at: Option<i64>,
+    /// When it stops counting [default: 90 days after it was made]
+    #[arg(long, value_name = "DATE", value_parser = date)]
+    pub(crate) stale_after: Option<i64>,
+}
+
+/// `pkic catalogue verify`.
+#[derive(Debug, Args)]
+pub(crate) struct CatalogueVerify {
+    /// The catalogue
+    #[arg(value_name = "FILE")]
+    pub(crate) catalogue: PathBuf,
+    /// SHA-256 of the signer's SubjectPublicKeyInfo
+    #[arg(long, value_name = "sha256:HEX")]
+    pub(crate) trust: Option<String>,
+    /// The signer's public key (SubjectPublicKeyInfo, PEM or DER)
+    #[arg(long, value_name = "FILE")]
+    pub(crate) trust_key: Option<PathBuf>,
+    /// The name that it must have [default: its own]
+    #[arg(long, value_name = "NAME")]
+    pub(crate) name: Option<String>,
+    /// The oldest that it may be, such as `30d` [default: until it is stale by its own word]
+    #[arg(long, value_name = "SPAN", value_parser = span)]
+    pub(crate) max_age: Option<i64>,
+    /// The last sequence number that was accepted: a lower one is refused
+    #[arg(long, value_name = "N")]
+    pub(crate) last_sequence: Option<u64>,
+    /// Verify as of this moment [default: the system clock]
+    #[arg(long, value_name = "DATE", value_parser = date)]
+    pub(crate) at: Option<i64>,
+    /// How to report
+    #[arg(long, value_enum, default_value_t = ShowFormat::Human)]
+    pub(crate) format: ShowFormat,
+}
+
 /// `pkic test`.
 #[derive(Debug, Args)]
 #[command(
@@ -167,6 +246,9 @@ pub(crate) struct Test {
     /// Fail below this percentage of covered outcomes and dates
     #[arg(long, value_name = "PERCENT", value_parser = clap::value_parser!(u8).range(0..=100))]
     pub(crate) min_coverage: Option<u8>,
+    /// Fail unless every requirement of these files was seen satisfied, violated and unknown, and each date from both sides
+    #[arg(long, conflicts_with = "filter")]
+    pub(crate) require_coverage: bool,
     /// Time of decisions whose test names none [default: the system clock]
     #[arg(long, value_name = "DATE", value_parser = date)]
     pub(crate) at: Option<i64>,
@@ -262,6 +344,9 @@ pub(crate) struct Evaluate {
     /// Evidence about the key; may be given several times. Commas join the files of one item
     #[arg(long, value_name = "FILE")]
     pub(crate) evidence: Vec<PathBuf>,
+    /// A catalogue of modules; may be given several times. The policy says whose counts
+    #[arg(long, value_name = "FILE")]
+    pub(crate) catalogue: Vec<PathBuf>,
     /// What the requester says, as JSON: `{"key.storage":"hsm"}`; grade claimed
     #[arg(long, value_name = "FILE.json")]
     pub(crate) claims: Option<PathBuf>,
@@ -308,6 +393,13 @@ pub(crate) enum Emit {
 
 fn date(text: &str) -> Result<i64, String> {
     time::parse_date(text).ok_or_else(|| "write `2027-03-15` or `2027-03-15T00:00:00Z`".to_owned())
+}
+
+fn span(text: &str) -> Result<i64, String> {
+    match Value::parse(Type::Span, text) {
+        Ok(Value::Span(seconds)) => Ok(seconds),
+        _ => Err("write a span such as `30d` or `12h`".to_owned()),
+    }
 }
 
 #[cfg(test)]

@@ -2,8 +2,10 @@
 use crate::failure::Failure;
 use crate::files;
 use pkic_facts::anchors::{AnchorFile, AnchorSet};
+use pkic_facts::envelope::ENVELOPE_LEN_BYTES_MAX;
 use pkic_facts::request::CertificationRequest;
 use pkic_facts::verified::Evidence;
+use pkic_runtime::catalogues::CatalogueFile;
 use pkic_runtime::input::{Given, JSON_LEN_BYTES_MAX, Speaker};
 use pkic_vocab::{Type, Value, limits};
 use std::path::{Path, PathBuf};
@@ -78,6 +80,31 @@ pub(crate) fn nonce(hex: Option<&str>) -> Result<Option<Vec<u8>>, Failure> {
         Ok(_) => Err(Failure::usage(format!("a nonce has 1 to {} bytes", limits::NONCE_LEN_BYTES_MAX))),
         Err(why) => Err(Failure::usage(format!("--nonce: {why}"))),
     }
+}
+
+/// A catalogue as it was read.
+pub(crate) struct CatalogueBytes {
+    name: String,
+    bytes: Vec<u8>,
+}
+
+impl CatalogueBytes {
+    /// As the runtime takes it. No log remembers a sequence number here.
+    pub(crate) fn file(&self) -> CatalogueFile<'_> {
+        CatalogueFile { file: &self.name, bytes: &self.bytes, last_seen: None }
+    }
+}
+
+/// Reads catalogues; the policy says which of them count.
+pub(crate) fn catalogues(paths: &[PathBuf]) -> Result<Vec<CatalogueBytes>, Failure> {
+    if paths.len() > limits::EVIDENCE_ITEMS_MAX {
+        return Err(Failure::usage(format!("at most {} catalogues", limits::EVIDENCE_ITEMS_MAX)));
+    }
+    let read = |path: &PathBuf| {
+        let bytes = files::read_bytes(path, ENVELOPE_LEN_BYTES_MAX)?;
+        Ok(CatalogueBytes { name: files::shown(path), bytes })
+    };
+    paths.iter().map(read).collect()
 }
 
 /// The moment that a command works at: as asked for, else the system clock.

@@ -59,7 +59,8 @@ pub(crate) fn build(arguments: &Build, world: World) -> Outcome {
     Ok(Answer::new(page, Exit::Holds))
 }
 
-fn signing_key(path: &Path) -> Result<SigningKey, Failure> {
+/// Reads the key that seals.
+pub(super) fn signing_key(path: &Path) -> Result<SigningKey, Failure> {
     let text = files::read_text(path, limits::CERTIFICATE_LEN_BYTES_MAX)?;
     let help = "make one with `openssl genpkey -algorithm ed25519 -out key.pem`";
     let der = pem::block("PRIVATE KEY", &text).ok_or_else(|| {

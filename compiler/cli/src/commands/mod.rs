@@ -1,5 +1,6 @@
 //! The commands: one file each.
 mod bundle;
+mod catalogue;
 mod check;
 mod emit;
 mod evaluate;
@@ -22,6 +23,7 @@ pub(crate) fn run(command: &Command, world: World) -> Outcome {
         Command::Fmt(arguments) => fmt::run(arguments, world),
         Command::Build(arguments) => bundle::build(arguments, world),
         Command::Bundle(what) => bundle::run(what, world),
+        Command::Catalogue(what) => catalogue::run(what, world),
         Command::Evaluate(arguments) => evaluate::run(arguments, world),
         Command::Test(arguments) => test::run(arguments, world),
     }

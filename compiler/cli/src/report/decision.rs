@@ -21,6 +21,7 @@ pub(crate) fn decision(page: &mut Page, report: &Report) {
     beside(page, report);
     met(page, report);
     evidence(page, report);
+    catalogues(page, report);
     if let Some(seal) = &report.seal {
         page.line(format_args!("  {}", sealed(seal)));
     }
@@ -178,6 +179,17 @@ fn met(page: &mut Page, report: &Report) {
         .collect();
     page.table("    ", &rows);
     page.gap();
+}
+
+fn catalogues(page: &mut Page, report: &Report) {
+    let lines = report.catalogues.iter().map(|each| match (&each.name, each.sequence, &each.why_not) {
+        (Some(name), Some(sequence), None) => {
+            let rows = if each.rows.is_empty() { "no row".to_owned() } else { each.rows.join(", ") };
+            format!("{} ({name}, sequence {sequence}): {rows}", each.file)
+        }
+        (.., why) => format!("{}: not taken: {}", each.file, why.as_deref().unwrap_or("no reason")),
+    });
+    list(page, "catalogues", lines);
 }
 
 fn evidence(page: &mut Page, report: &Report) {

@@ -1,0 +1,240 @@
+//! Catalogues by the binary, on real devices: what they say of a module, and that a decision can be replayed with the
+//! catalogue of its day and not with that of another.
+//!
+//! Samples are read as in `real_samples.rs`.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic, missing_docs)]
+#![allow(clippy::print_stderr)]
+
+use serde_json::Value;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+const POLICY: &str = r#"edition 2026
+policy example.tokens "1.0.0"
+
+use std.anchors "2026.11.0"
+adopt std.anchors.yubico-piv
+
+signers catalogues "modules" {
+    max-age 45d
+    signer "PKI operations" spki "SIGNER"
+}
+
+profile token {
+    role user
+    operations [issue]
+    key.storage in [se.token]
+    module.fips-140-2.level >= 1
+    module.fips-140-2.status == active
+    contents {
+        validity <= 1y default 90d
+        subject.common-name
+        subject.organization ?
+        key-usage critical == [digital-signature]
+    }
+}
+"#;
+
+/// The module as the CMVP listed it before and after the sunset.
+const ROW: &str = r#"
+[[validation]]
+id = "yubikey-5-fips"
+scheme = "fips-140-2"
+number = "YubiKey 5 Cryptographic Module"
+match = { vendor = "yubico", models = ["YubiKey FIPS *"], firmware = [{ is = "5.4.2" }, { is = "5.4.3" }] }
+level = 1
+status = "STATUS"
+source = { title = "CMVP", dated = "DATED" }
+"#;
+
+fn tree() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
+}
+
+fn samples() -> Option<PathBuf> {
+    let folder = std::env::var_os("PKIC_SAMPLES")
+        .map_or_else(|| tree().join("../shared/evidence-samples"), PathBuf::from)
+        .join("yubikey-piv");
+    if folder.is_dir() {
+        return Some(folder);
+    }
+    eprintln!("skipped: no samples in {}", folder.display());
+    assert!(std::env::var_os("CI").is_none_or(|ci| ci != "true"), "samples may not be skipped in CI");
+    None
+}
+
+/// A folder with a policy, anchors and the catalogues of August and October; gone when dropped.
+struct Bench {
+    folder: PathBuf,
+    csr: PathBuf,
+}
+
+impl Drop for Bench {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.folder);
+    }
+}
+
+impl Bench {
+    fn new(name: &str, samples: &Path) -> Bench {
+        let folder = std::env::temp_dir().join(format!("pkic-catalogue-{name}-{}", std::process::id()));
+        std::fs::create_dir_all(folder.join("anchors")).unwrap();
+        for file in ["yubico-ca-certs.txt", "yubico-intermediate.pem"] {
+            std::fs::copy(samples.join(file), folder.join("anchors").join(file).with_extension("pem"))
+                .unwrap();
+        }
+        let bench = Bench { folder, csr: samples.join("fw543_9a_rsa2048_fips.csr.pem") };
+        let made = Command::new("openssl")
+            .args(["genpkey", "-algorithm", "ed25519", "-out"])
+            .arg(bench.folder.join("key.pem"))
+            .output()
+            .unwrap();
+        assert!(made.status.success());
+        let august = bench.build("august", 1, "active", "2026-08-01");
+        bench.build("october", 2, "historical", "2026-10-01");
+        let signer = august.split('"').find(|part| part.starts_with("sha256:")).unwrap();
+        std::fs::write(bench.folder.join("tokens.pki"), POLICY.replace("SIGNER", signer)).unwrap();
+        bench
+    }
+
+    fn pkic(&self, arguments: &[&str]) -> Output {
+        Command::new(env!("CARGO_BIN_EXE_pkic")).current_dir(&self.folder).args(arguments).output().unwrap()
+    }
+
+    fn build(&self, name: &str, sequence: u64, status: &str, dated: &str) -> String {
+        let rows = ROW.replace("STATUS", status).replace("DATED", dated);
+        std::fs::write(self.folder.join(format!("{name}.toml")), rows).unwrap();
+        let (sequence, output) = (sequence.to_string(), format!("{name}.pkic"));
+        let from = format!("{name}.toml");
+        let built = self.pkic(&[
+            "catalogue",
+            "build",
+            &from,
+            "-o",
+            &output,
+            "--sign",
+            "key.pem",
+            "--name",
+            "modules",
+            "--sequence",
+            &sequence,
+            "--at",
+            dated,
+        ]);
+        assert!(built.status.success(), "{}", String::from_utf8_lossy(&built.stderr));
+        String::from_utf8(built.stdout).unwrap()
+    }
+
+    /// The answer, in JSON, and its very bytes.
+    fn decide(&self, at: &str, catalogue: Option<&str>) -> (Value, Vec<u8>) {
+        let csr = self.csr.to_str().unwrap();
+        let mut arguments = vec![
+            "evaluate",
+            "--policy",
+            "tokens.pki",
+            "--profile",
+            "token",
+            "--anchors",
+            "anchors",
+            "--csr",
+            csr,
+            "--at",
+            at,
+            "--format",
+            "json",
+        ];
+        arguments.extend(catalogue.into_iter().flat_map(|file| ["--catalogue", file]));
+        let output = self.pkic(&arguments);
+        let json = serde_json::from_slice(&output.stdout)
+            .unwrap_or_else(|_| panic!("{}", String::from_utf8_lossy(&output.stderr)));
+        (json, output.stdout)
+    }
+}
+
+fn fact<'a>(json: &'a Value, path: &str) -> Option<&'a Value> {
+    json["facts"].as_array().unwrap().iter().find(|fact| fact["path"] == path)
+}
+
+fn failing(json: &Value) -> Vec<&str> {
+    let requirements = json["requirements"].as_array().unwrap().iter();
+    let failing = requirements.filter(|each| matches!(each["result"].as_str(), Some("violated" | "unknown")));
+    failing.map(|each| each["id"].as_str().unwrap()).collect()
+}
+
+const CERTIFIED: [&str; 2] = ["module.fips-140-2.level", "module.fips-140-2.status"];
+
+#[test]
+fn a_decision_of_august_is_replayed_with_the_catalogue_of_august_alone() {
+    let Some(samples) = samples() else { return };
+    let bench = Bench::new("replay", &samples);
+    let (first, bytes) = bench.decide("2026-08-15", Some("august.pkic"));
+    assert_eq!(first["decision"], "permit", "{first:#}");
+    assert_eq!(first["catalogues"][0]["rows"][0], "yubikey-5-fips");
+    assert_eq!(first["inputs"]["catalogues"][0], first["catalogues"][0]["digest"]);
+    assert_eq!(bench.decide("2026-08-15", Some("august.pkic")).1, bytes, "to the byte");
+
+    let (with_later, _) = bench.decide("2026-08-15", Some("october.pkic"));
+    assert_eq!((with_later["decision"].as_str(), failing(&with_later)), (Some("refuse"), CERTIFIED.to_vec()));
+    assert!(
+        with_later["catalogues"][0]["why-not"].as_str().unwrap().contains("2026-10-01"),
+        "{with_later:#}"
+    );
+
+    let (today, _) = bench.decide("2026-10-02", Some("october.pkic"));
+    assert_eq!((today["decision"].as_str(), failing(&today)), (Some("refuse"), vec![CERTIFIED[1]]));
+    assert_eq!(fact(&today, "module.fips-140-2.status").unwrap()["value"], "historical");
+
+    let (too_old, _) = bench.decide("2026-10-02", Some("august.pkic"));
+    assert_eq!(failing(&too_old), CERTIFIED.to_vec(), "older than 45 days: unknown");
+}
+
+#[test]
+fn certification_comes_from_a_catalogue_alone_and_is_known_as_well_as_the_module() {
+    let Some(samples) = samples() else { return };
+    let bench = Bench::new("grade", &samples);
+    let (without, _) = bench.decide("2026-08-15", None);
+    assert_eq!((without["decision"].as_str(), failing(&without)), (Some("refuse"), CERTIFIED.to_vec()));
+    assert_eq!(fact(&without, "module.fips-140-2.level"), None);
+    let (with, _) = bench.decide("2026-08-15", Some("august.pkic"));
+    let level = fact(&with, "module.fips-140-2.level").unwrap();
+    assert_eq!((&level["value"], &level["grade"]), (&Value::from(1), &Value::from("attested")));
+    assert!(level["basis"].as_array().unwrap().contains(&Value::from("catalogue")), "{level}");
+
+    let text = std::fs::read(bench.folder.join("august.pkic")).unwrap();
+    for (name, bytes) in [("cut", &text[..text.len() - 1]), ("empty", &[][..]), ("text", &b"rows"[..])] {
+        std::fs::write(bench.folder.join(name), bytes).unwrap();
+        assert_eq!(failing(&bench.decide("2026-08-15", Some(name)).0), CERTIFIED.to_vec(), "{name}");
+    }
+    let other = POLICY.replace("SIGNER", &format!("sha256:{}", "0".repeat(64)));
+    std::fs::write(bench.folder.join("tokens.pki"), other).unwrap();
+    let (untrusted, _) = bench.decide("2026-08-15", Some("august.pkic"));
+    assert_eq!(failing(&untrusted), CERTIFIED.to_vec());
+}
+
+/// The shipped catalogue is the rows beside it, whoever sealed it, and it ends.
+#[test]
+fn the_starter_is_what_its_rows_say() {
+    let folder = tree().join("stdlib-profiles/catalogue");
+    let pkic = |arguments: &[&str]| {
+        let output =
+            Command::new(env!("CARGO_BIN_EXE_pkic")).current_dir(&folder).args(arguments).output().unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        serde_json::from_slice::<Value>(&output.stdout).unwrap_or_default()
+    };
+    let shipped = pkic(&["catalogue", "show", "starter.pkic", "--format", "json"]);
+    assert_eq!((&shipped["name"], &shipped["verdict"]), (&Value::from("starter"), &Value::from("signed")));
+    let work = std::env::temp_dir().join(format!("pkic-starter-{}", std::process::id()));
+    std::fs::create_dir_all(&work).unwrap();
+    let (key, built) = (work.join("key.pem"), work.join("built.pkic"));
+    let made = Command::new("openssl").args(["genpkey", "-algorithm", "ed25519", "-out"]).arg(&key).output();
+    assert!(made.unwrap().status.success());
+    let mut arguments = vec!["catalogue", "build", "--name", "starter", "--sequence", "1"];
+    let (key, output) = (key.to_str().unwrap(), built.to_str().unwrap());
+    arguments.extend(["--sign", key, "-o", output, "tokens.toml", "tpm.toml"]);
+    let files = std::fs::read_dir(&folder).unwrap().map(|entry| entry.unwrap().path());
+    assert_eq!(files.filter(|path| path.extension().is_some_and(|end| end == "toml")).count(), 2);
+    pkic(&arguments);
+    let rebuilt = pkic(&["catalogue", "show", output, "--format", "json"]);
+    let _ = std::fs::remove_dir_all(&work);
+    assert_eq!(shipped["rows"], rebuilt["rows"], "seal the catalogue again: stdlib-profiles/catalogue/seal");
+}

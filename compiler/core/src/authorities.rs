@@ -135,7 +135,7 @@ impl<'a> Cx<'a> {
         Some(Group { name, title: node.meaning.text.clone().into_owned(), members })
     }
 
-    fn anchor_set(&mut self, index: usize) -> Option<AnchorSet> {
+    pub(crate) fn anchor_set(&mut self, index: usize) -> Option<AnchorSet> {
         let entry = self.names.anchors.entry(index)?;
         let (module, node, name) = (entry.module, entry.node, entry.name.clone());
         let mut anchors = Vec::new();

@@ -23,6 +23,7 @@ pub mod rules;
 mod select;
 mod source;
 mod suggest;
+pub mod survey;
 pub mod testcase;
 mod testcases;
 mod values;
@@ -33,6 +34,7 @@ pub use testcase::{Change, Expect, TestCase, TestRow};
 
 use context::Cx;
 use pkic_ir::Program;
+use profiles::Effective;
 use sha2::{Digest, Sha256};
 use source::Module;
 
@@ -97,11 +99,23 @@ pub fn compile_among(
     rank: &dyn Fn(usize) -> u8,
     options: &Options,
 ) -> Compilation {
+    compile_then(files, headers, root, rank, options, |_, _| ()).0
+}
+
+/// Compiles, and asks the passes for something more before they are forgotten.
+fn compile_then<T>(
+    files: &[SourceFile],
+    headers: &Headers,
+    root: usize,
+    rank: &dyn Fn(usize) -> u8,
+    options: &Options,
+    ask: impl FnOnce(&mut Cx<'_>, &[Effective]) -> T,
+) -> (Compilation, T) {
     let mut diagnostics = Vec::new();
     let modules = load::load(files, headers, root, rank, &mut diagnostics);
     let mut cx = Cx::new(&modules, *options);
     let mut program = Program::default();
-    let tests = lower(&mut cx, &mut program);
+    let (tests, answer) = lower(&mut cx, &mut program, ask);
     diagnostics.append(&mut cx.diagnostics);
     program.exprs = std::mem::take(&mut cx.exprs);
     program.requirements = std::mem::take(&mut cx.requirements);
@@ -125,11 +139,15 @@ pub fn compile_among(
     });
     diagnostics.dedup();
     let program = (!has_error(&diagnostics)).then_some(program);
-    Compilation { program, diagnostics, tests, stats }
+    (Compilation { program, diagnostics, tests, stats }, answer)
 }
 
-/// Runs the passes behind the parser, and gives the tests.
-fn lower(cx: &mut Cx<'_>, program: &mut Program) -> Vec<TestCase> {
+/// Runs the passes behind the parser, and gives the tests, and the answer to what else was asked.
+fn lower<T>(
+    cx: &mut Cx<'_>,
+    program: &mut Program,
+    ask: impl FnOnce(&mut Cx<'_>, &[Effective]) -> T,
+) -> (Vec<TestCase>, T) {
     collect::collect(cx);
     cx.sources();
     for index in 0..cx.names.lets.entries().len() {
@@ -144,8 +162,9 @@ fn lower(cx: &mut Cx<'_>, program: &mut Program) -> Vec<TestCase> {
     cx.parties(program);
     program.mandates = cx.lowered_mandates();
     let tests = cx.test_cases(&profiles);
+    let answer = ask(cx, &effective);
     program.profiles = profiles;
-    tests
+    (tests, answer)
 }
 
 /// Fills in what the program says of its sources.

@@ -9,7 +9,7 @@ use pkic_vocab::limits;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 /// Mandates times profiles of a program: each pair is a line of the matrix. A hundred mandates for 10,000 profiles.
-const MANDATE_USES_MAX: usize = 1 << 20;
+pub(crate) const MANDATE_USES_MAX: usize = 1 << 20;
 
 /// An `adopt`.
 #[derive(Debug, Clone)]
@@ -27,9 +27,9 @@ pub(crate) type Adopted = BTreeMap<usize, AdoptedMandate>;
 /// A mandate as it is in force for a profile. Advice stands only where every `adopt` says advice.
 #[derive(Debug, Clone)]
 pub(crate) struct AdoptedMandate {
-    is_advice: bool,
+    pub(crate) is_advice: bool,
     /// Reading to whether it is advice.
-    readings: BTreeMap<String, bool>,
+    pub(crate) readings: BTreeMap<String, bool>,
 }
 
 /// All adoptions of a program, and the lowered lines of mandates.
@@ -288,11 +288,7 @@ impl<'a> Cx<'a> {
                 Some(expr) => self.decide(expr, known),
                 None => crate::select::Decision { holds: Some(true), reasons: Vec::new() },
             };
-            let standing = match decision.holds {
-                Some(true) => Standing::Selected,
-                None => Standing::Conditional,
-                Some(false) => Standing::NotSelected,
-            };
+            let standing = decision.standing();
             if standing == Standing::NotSelected {
                 let refusals = mandates.refusals.entry(*mandate).or_default();
                 if profile.1 && refusals.len() < 3 {
@@ -405,7 +401,8 @@ impl<'a> Cx<'a> {
     }
 }
 
-fn selection<'n, 'a>(node: &'n ast::Mandate<'a>) -> Option<&'n ast::Cond<'a>> {
+/// The condition after `for`.
+pub(crate) fn selection<'n, 'a>(node: &'n ast::Mandate<'a>) -> Option<&'n ast::Cond<'a>> {
     node.items.iter().find_map(|item| match &item.kind {
         MandateItemKind::For(cond) => Some(cond),
         _ => None,

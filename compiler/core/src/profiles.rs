@@ -21,7 +21,7 @@ pub(crate) struct Effective {
     /// Inherited lines, then own ones; mandates are not among them.
     pub(crate) lines: Vec<RequirementId>,
     obligations: Vec<Obligation>,
-    adopted: Adopted,
+    pub(crate) adopted: Adopted,
     /// Whether something in it or in a base was wrong, so that what seems missing may only be unread.
     pub(crate) has_error: bool,
     /// Steps to the farthest base.

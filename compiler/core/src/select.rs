@@ -1,6 +1,6 @@
 //! Which profiles a mandate speaks of: decided at compile time where profile and authorities decide it.
 use crate::context::Cx;
-use pkic_ir::{Atom, Constant, Expr, ExprId, Operand, Relation, Test};
+use pkic_ir::{Atom, Constant, Expr, ExprId, Operand, Relation, Standing, Test};
 use pkic_vocab::{Value, Word, Words};
 
 /// What is known of every request for a profile.
@@ -21,6 +21,15 @@ pub(crate) struct Decision {
 impl Decision {
     fn of(holds: Option<bool>, reason: String) -> Decision {
         Decision { holds, reasons: vec![reason] }
+    }
+
+    /// How a mandate with this condition stands to the profile.
+    pub(crate) fn standing(&self) -> Standing {
+        match self.holds {
+            Some(true) => Standing::Selected,
+            None => Standing::Conditional,
+            Some(false) => Standing::NotSelected,
+        }
     }
 
     /// The reasons as a sentence.
@@ -95,7 +104,9 @@ impl Cx<'_> {
         let mut shown: Vec<String> = values.iter().map(|value| format!("`{value}`")).collect();
         shown.sort();
         shown.dedup();
-        Decision::of(holds, format!("`{fact}` is {}", shown.join(" or ")))
+        let needed = needed(&atom.test).filter(|_| holds == Some(false));
+        let needed = needed.map(|needed| format!(", needs {needed}")).unwrap_or_default();
+        Decision::of(holds, format!("`{fact}` is {}{needed}", shown.join(" or ")))
     }
 
     /// Every value that a fact of the policy may have; `None` where that is not known.
@@ -124,6 +135,22 @@ impl Cx<'_> {
             _ => None,
         }
     }
+}
+
+/// What a test asks for, in the words of the policy.
+fn needed(test: &Test) -> Option<String> {
+    let (constant, is_other) = match test {
+        Test::Compare(Relation::Equal, constant) | Test::In(constant) => (constant, ""),
+        Test::Compare(Relation::NotEqual, constant) => (constant, "other than "),
+        _ => return None,
+    };
+    let names: Vec<String> = match constant {
+        Constant::Words { named, .. } => named.iter().map(|word| format!("`{}`", word.name())).collect(),
+        Constant::Value(value) => vec![format!("`{value}`")],
+        Constant::List(values) => values.iter().map(|value| format!("`{value}`")).collect(),
+        Constant::Span(_) => return None,
+    };
+    Some(format!("{is_other}{}", names.join(" or ")))
 }
 
 fn decide_value(test: &Test, value: &Value) -> Option<bool> {

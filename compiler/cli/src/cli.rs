@@ -37,8 +37,10 @@ pub(crate) enum Command {
     Test(Test),
     /// Lay out policy files in the one form of the language
     Fmt(Fmt),
-    /// Explain a code, a fact or a type of the language
+    /// Explain a code, a fact, a type, or a name of a policy
     Explain(Explain),
+    /// Write the CP/CPS tables of a policy, or check that they are current
+    Doc(Doc),
     /// Appraise evidence without a policy
     #[command(subcommand)]
     Evidence(Evidence),
@@ -61,6 +63,9 @@ pub(crate) struct Check {
     /// Check as of this day: `2027-03-15` or `2027-03-15T00:00:00Z`
     #[arg(long, value_name = "DATE", value_parser = date)]
     pub(crate) at: Option<i64>,
+    /// Show which mandates bind which profiles, and why; human or json
+    #[arg(long)]
+    pub(crate) mandates: bool,
 }
 
 /// Formats of `pkic check`.
@@ -279,9 +284,27 @@ pub(crate) struct Fmt {
 /// `pkic explain`.
 #[derive(Debug, Args)]
 pub(crate) struct Explain {
-    /// A code (`E0101`), a fact (`key.storage`) or a type (`storage`) [default: list all codes]
-    #[arg(value_name = "CODE|FACT|TYPE")]
+    /// A code (`E0101`), a fact (`key.storage`), a type (`storage`), or a profile, mandate or source, with the id of a
+    /// requirement behind it if need be (`std.ca-signing.key.storage`) [default: list all codes]
+    #[arg(value_name = "CODE|FACT|TYPE|NAME")]
     pub(crate) subject: Option<String>,
+    /// Look names up in this policy and what it uses [default: the policies that come with pkic]
+    #[arg(long, value_name = "FILE", requires = "subject")]
+    pub(crate) policy: Option<PathBuf>,
+}
+
+/// `pkic doc`.
+#[derive(Debug, Args)]
+pub(crate) struct Doc {
+    /// The policy
+    #[arg(value_name = "FILE")]
+    pub(crate) policy: PathBuf,
+    /// The page to write [default: standard output]
+    #[arg(short, long, value_name = "FILE.md")]
+    pub(crate) output: Option<PathBuf>,
+    /// Write nothing; exit with 1 if this page is not what the policy says today
+    #[arg(long, value_name = "FILE.md", conflicts_with = "output")]
+    pub(crate) check: Option<PathBuf>,
 }
 
 /// `pkic evidence`.
@@ -380,6 +403,8 @@ pub(crate) struct Evaluate {
 pub(crate) enum Emit {
     /// The fact catalogue, in Markdown
     Facts,
+    /// The policies that come with pkic, in Markdown
+    Std,
     /// The conditions of a policy, in CEL
     Cel {
         /// The policy

@@ -4,11 +4,15 @@ use crate::files;
 use crate::report::{Finding, Fix, Place, Related, Severity, Sources};
 use crate::stdlib;
 use crate::suggest::nearest;
+use pkic_compiler::survey::{Survey, survey};
 use pkic_compiler::{Compilation, Diagnostic, Headers, Options, SourceFile, compile_among};
 use pkic_ir::{Origin, Profile, Program};
 use std::cell::OnceCell;
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
+
+/// The policy that uses every policy that comes with pkic.
+pub(crate) const EVERYTHING: &str = "everything";
 
 /// Policy texts, and which of them were asked about.
 pub(crate) struct Workspace {
@@ -48,6 +52,39 @@ impl Workspace {
         Ok(workspace)
     }
 
+    /// The policies that come with pkic, and nothing of the disk. The first root uses all but the lab policies, which
+    /// are roots of their own: so what one of them adopts does not bind the others.
+    pub(crate) fn embedded() -> Workspace {
+        let header = |text: &str| {
+            let parse = pkic_syntax::parse(text);
+            parse
+                .file
+                .head
+                .map(|head| (head.policy.text.to_owned(), head.version.text.into_owned(), head.lab.is_some()))
+        };
+        let mut text = format!("edition 2026\npolicy {EVERYTHING} \"0\"\n");
+        let mut files = Vec::new();
+        for (name, policy) in stdlib::FILES {
+            match header(policy) {
+                Some((name, version, false)) => text.push_str(&format!("use {name} \"{version}\"\n")),
+                Some(_) | None => {
+                    files.push(SourceFile { name: (*name).to_owned(), text: (*policy).to_owned() })
+                }
+            }
+        }
+        files.insert(0, SourceFile { name: EVERYTHING.to_owned(), text });
+        let roots = files.len();
+        let is_root = |name: &str| files.iter().any(|file| file.name == name);
+        let others: Vec<SourceFile> = stdlib::FILES
+            .iter()
+            .filter(|(name, _)| !is_root(name))
+            .map(|(name, text)| SourceFile { name: (*name).to_owned(), text: (*text).to_owned() })
+            .collect();
+        files.extend(others);
+        let paths = vec![None; files.len()];
+        Workspace { files, paths, roots, headers: OnceCell::new() }
+    }
+
     fn add(&mut self, path: &Path, text: String) {
         self.files.push(SourceFile { name: files::shown(path), text });
         self.paths.push(Some(path.to_path_buf()));
@@ -78,6 +115,12 @@ impl Workspace {
         self.compile_files(&self.files, self.headers.get_or_init(|| Headers::read(&self.files)), root, at)
     }
 
+    /// Compiles one policy, and says besides what all that it reads declares.
+    pub(crate) fn survey(&self, root: usize, at: Option<i64>) -> (Compilation, Survey) {
+        let headers = self.headers.get_or_init(|| Headers::read(&self.files));
+        survey(&self.files, headers, root, &|file| self.rank(root, file), &Options { at })
+    }
+
     /// Compiles one policy with another text in its place.
     pub(crate) fn compile_with(&self, root: usize, text: String) -> Compilation {
         let mut files = self.files.clone();
@@ -88,6 +131,15 @@ impl Workspace {
     }
 
     /// Where folders have policies of the same name, the root and then the one beside it counts.
+    fn rank(&self, root: usize, file: usize) -> u8 {
+        let folder = |file: usize| self.path(file).and_then(Path::parent);
+        match file == root {
+            true => 0,
+            false if folder(file) == folder(root) => 1,
+            false => 2,
+        }
+    }
+
     fn compile_files(
         &self,
         files: &[SourceFile],
@@ -95,14 +147,7 @@ impl Workspace {
         root: usize,
         at: Option<i64>,
     ) -> Compilation {
-        let folder = |file: usize| self.path(file).and_then(Path::parent);
-        let here = folder(root);
-        let rank = |file: usize| match file == root {
-            true => 0,
-            false if folder(file) == here => 1,
-            false => 2,
-        };
-        compile_among(files, headers, root, &rank, &Options { at })
+        compile_among(files, headers, root, &|file| self.rank(root, file), &Options { at })
     }
 
     /// All texts, for reports.

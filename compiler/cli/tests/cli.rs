@@ -172,7 +172,7 @@ macro_rules! scripts {
     };
 }
 
-scripts!(build, check, emit, evaluate, evidence, explain, fmt, test, usage);
+scripts!(build, check, doc, emit, evaluate, evidence, explain, fmt, mandates, test, usage);
 
 fn output(folder: &str, files: &[(&str, &str)], arguments: &[&str]) -> String {
     let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(folder);
@@ -343,6 +343,38 @@ fn sarif_has_what_the_standard_requires() {
     let inserted =
         fixes.map(|fixes| &fixes[0]["artifactChanges"][0]["replacements"][0]["insertedContent"]["text"]);
     assert!(inserted.count() >= 1, "the brackets have a safe fix: {text}");
+}
+
+#[test]
+fn mandates_in_json_are_as_their_schema_says() {
+    let law = "edition 2026\npolicy acme.law \"1\"\n\nsource s \"S\" { edition \"1\" status in-force unverified }\n\n\
+               mandate m \"M\" cites s \"1\" {\n    for profile.role == tls-server\n    \
+               from 2030-01-01 key.export == never\n    reading r \"R\" { key.origin == generated }\n}\n\n\
+               mandate n \"N\" cites s \"2\" {\n    key.export == never\n}\n";
+    let own = "edition 2026\npolicy acme.own \"1\"\n\nuse acme.law \"1\"\n\nadopt acme.law.m with [r]\n\n\
+               profile p {\n    role tls-server\n    operations [issue]\n    key.storage in any\n}\n";
+    let bad = [("own.pki", "edition 2026\npolicy acme.own \"1\"\n\nadopt nothing\n")];
+    let arguments = ["check", "own.pki", "--mandates", "--at", "2026-12-01", "--format", "json"];
+    let broken = output("json-mandates-bad", &bad, &arguments);
+    conforms("mandates.schema.json", &serde_json::from_str(&broken).unwrap());
+    let json = output("json-mandates", &[("law.pki", law), ("own.pki", own)], &arguments);
+    let json: serde_json::Value = serde_json::from_str(&json).unwrap();
+    conforms("mandates.schema.json", &json);
+    let mandates = &json["policies"][0]["mandates"];
+    assert_eq!(mandates[0]["profiles"][0]["state"], "always", "{json:#}");
+    assert_eq!(mandates[0]["profiles"][0]["readings"][0]["name"], "r");
+    assert_eq!(mandates[0]["dates"][0]["from"], "2030-01-01");
+    assert_eq!(mandates[1]["adopted"], false);
+}
+
+#[test]
+fn the_page_of_the_library_is_what_is_embedded() {
+    let page = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/std.md");
+    let committed = std::fs::read_to_string(page).unwrap();
+    assert!(
+        committed == output("std", &[], &["emit", "std"]),
+        "docs/std.md is old: pkic emit std > docs/std.md"
+    );
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! `pkic check`: everything that is wrong with policies, and what their decisions cost at most.
 use crate::World;
 use crate::cli::{Check, CheckFormat};
+use crate::commands::mandates;
 use crate::failure::{Exit, Failure};
 use crate::output::{Answer, Outcome, Page, inert};
 use crate::report::finding::count;
@@ -22,6 +23,9 @@ struct Checked {
 /// Runs the command.
 pub(crate) fn run(arguments: &Check, world: World) -> Outcome {
     let workspace = Workspace::read(&arguments.paths)?;
+    if arguments.mandates {
+        return mandates::run(arguments, &workspace, world);
+    }
     let checked = check(&workspace, arguments.at);
     let (errors, _) = count(&checked.findings);
     let exit = Exit::finding_if(errors > 0);
@@ -102,7 +106,8 @@ fn summary(page: &mut Page, program: &Program) {
     page.gap();
 }
 
-fn is_own(program: &Program, profile: &str) -> bool {
+/// Whether a profile stands in the root policy itself.
+pub(crate) fn is_own(program: &Program, profile: &str) -> bool {
     profile
         .strip_prefix(program.policy.as_str())
         .is_some_and(|rest| rest.strip_prefix('.').is_some_and(|name| !name.contains('.')))

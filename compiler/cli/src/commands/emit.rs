@@ -2,6 +2,7 @@
 use crate::World;
 use crate::cli::Emit;
 use crate::commands::check::uncompiled;
+use crate::commands::doc;
 use crate::commands::explain::type_name;
 use crate::failure::Exit;
 use crate::output::{Answer, Outcome, Page, inert};
@@ -17,6 +18,7 @@ use std::path::Path;
 pub(crate) fn run(what: &Emit, world: World) -> Outcome {
     match what {
         Emit::Facts => Ok(Answer::new(facts(), Exit::Holds)),
+        Emit::Std => Ok(Answer::new(doc::library(), Exit::Holds)),
         Emit::Cel { policy, profile } => cel_text(policy, profile.as_deref(), world),
     }
 }

@@ -1,4 +1,7 @@
-//! `pkic explain`: the page of a code, the catalogue row of a fact, the words of a type.
+//! `pkic explain`: the page of a code, the catalogue row of a fact, the words of a type, a name of a policy.
+mod named;
+
+use crate::World;
 use crate::cli::Explain;
 use crate::failure::{Exit, Failure};
 use crate::output::{Answer, Outcome, Page};
@@ -9,7 +12,7 @@ use pkic_vocab::catalogue::Openness;
 use pkic_vocab::{CATALOGUE, FactDef, Type, Words};
 
 /// Runs the command.
-pub(crate) fn run(arguments: &Explain) -> Outcome {
+pub(crate) fn run(arguments: &Explain, world: World) -> Outcome {
     let mut page = Page::default();
     let Some(subject) = arguments.subject.as_deref() else {
         list(&mut page);
@@ -25,7 +28,14 @@ pub(crate) fn run(arguments: &Explain) -> Outcome {
     } else if let Some(words) = Words::from_name(subject) {
         words_of(&mut page, words);
     } else {
-        return Err(unknown(subject, &code));
+        let shelves = match named::shelves(arguments.policy.as_ref(), world)? {
+            Ok(shelves) => shelves,
+            Err(findings) => return Ok(findings),
+        };
+        return match named::page(&shelves, subject) {
+            Some(outcome) => outcome,
+            None => Err(unknown(subject, &code, named::suggestion(&shelves, subject))),
+        };
     }
     Ok(Answer::new(page, Exit::Holds))
 }
@@ -38,15 +48,16 @@ fn list(page: &mut Page) {
     page.table("", &rows);
     page.gap();
     page.line(
-        "`pkic explain CODE` shows a page, `pkic explain key.storage` a fact, `pkic explain storage` a type.",
+        "`pkic explain CODE` shows a page, `pkic explain key.storage` a fact, `pkic explain storage` a type,",
     );
+    page.line("`pkic explain std.ca-signing` a profile or mandate, `pkic explain std.ca-signing.key.storage` one of its lines.");
 }
 
-fn unknown(subject: &str, code: &str) -> Failure {
+fn unknown(subject: &str, code: &str, named: Option<String>) -> Failure {
     let names = CATALOGUE.iter().map(|def| def.path).chain(Words::ALL.iter().map(|words| words.name()));
     let codes = RULES.iter().map(|rule| rule.code).chain(CODES.iter().map(|own| own.code));
-    let near = nearest(subject, names).or_else(|| nearest(code, codes));
-    let reason = format!("`{subject}` is no code, fact or type");
+    let near = nearest(subject, names).or_else(|| nearest(code, codes)).map(str::to_owned).or(named);
+    let reason = format!("`{subject}` is no code, fact, type or name");
     match near {
         Some(near) => Failure::usage_with_help(reason, format!("did you mean `{near}`?")),
         None => {

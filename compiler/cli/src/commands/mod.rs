@@ -2,11 +2,13 @@
 mod bundle;
 mod catalogue;
 mod check;
+mod doc;
 mod emit;
 mod evaluate;
 mod evidence;
 mod explain;
 mod fmt;
+mod mandates;
 mod test;
 
 use crate::World;
@@ -17,7 +19,8 @@ use crate::output::Outcome;
 pub(crate) fn run(command: &Command, world: World) -> Outcome {
     match command {
         Command::Check(arguments) => check::run(arguments, world),
-        Command::Explain(arguments) => explain::run(arguments),
+        Command::Explain(arguments) => explain::run(arguments, world),
+        Command::Doc(arguments) => doc::run(arguments, world),
         Command::Emit(what) => emit::run(what, world),
         Command::Evidence(what) => evidence::run(what, world),
         Command::Fmt(arguments) => fmt::run(arguments, world),

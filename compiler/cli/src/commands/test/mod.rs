@@ -1,6 +1,7 @@
 //! `pkic test`: the row tables that stand in policies, decided by the same runtime that decides requests.
 mod coverage;
 mod fixture;
+mod gate;
 mod report;
 
 use crate::World;
@@ -12,6 +13,7 @@ use crate::report::{Finding, Place, Related, Severity};
 use crate::workspace::{Workspace, finding};
 use coverage::Coverage;
 use fixture::Fixture;
+use gate::Gate;
 use pkic_compiler::{Expect, TestCase, TestRow};
 use pkic_runtime::bundle::Loaded;
 use pkic_runtime::decide::{Change, Decided, Request, decide};
@@ -41,17 +43,20 @@ fn results(arguments: &Test, now: i64) -> Result<Results, Failure> {
         broken: Vec::new(),
         coverage: Vec::new(),
         coverage_min: arguments.min_coverage,
+        gaps: None,
     };
     let workspace = Workspace::read(&arguments.paths)?;
     found.sources = workspace.sources();
     let mut tested = vec![false; workspace.roots().len()];
+    let mut gate = Gate::default();
     for root in workspace.roots() {
-        let compilation = workspace.compile(root, None);
+        let (compilation, survey) = workspace.survey(root, None);
         let Some(program) = compilation.program else {
             found.broken.extend(compilation.diagnostics.iter().map(finding));
             tested.iter_mut().skip(root).take(1).for_each(|tested| *tested = true);
             continue;
         };
+        gate.declared(&program, &survey);
         let filter = arguments.filter.as_deref().unwrap_or("");
         let tests: Vec<&TestCase> =
             compilation.tests.iter().filter(|test| test.name.contains(filter)).collect();
@@ -68,6 +73,8 @@ fn results(arguments: &Test, now: i64) -> Result<Results, Failure> {
     }
     dedup(&mut found.broken);
     nothing_untested(arguments, &workspace, &tested)?;
+    // What does not compile was not read, and fails the run by itself.
+    found.gaps = (arguments.require_coverage && found.broken.is_empty()).then(|| gate.gaps(&found.coverage));
     Ok(found)
 }
 

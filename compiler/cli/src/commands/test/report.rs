@@ -1,5 +1,6 @@
 //! The results of tests: for a person, in JSON, and as JUnit XML.
 use super::coverage::{Line, NOT_COUNTED, percent, total};
+use super::gate::Gap;
 use crate::failure::Exit;
 use crate::output::{Answer, Outcome, Page, inert};
 use crate::report::human::{self, Colour, number};
@@ -32,6 +33,8 @@ pub(crate) struct Results {
     pub(crate) coverage: Vec<Line>,
     /// The least coverage that passes, in percent.
     pub(crate) coverage_min: Option<u8>,
+    /// What the coverage gate misses; `None` where it is not asked for.
+    pub(crate) gaps: Option<Vec<Gap>>,
 }
 
 impl Results {
@@ -47,10 +50,14 @@ impl Results {
         self.coverage_min.is_none_or(|min| self.covered() >= usize::from(min))
     }
 
+    fn gap_count(&self) -> usize {
+        self.gaps.as_ref().map_or(0, Vec::len)
+    }
+
     /// How the run ends.
     pub(crate) fn exit(&self) -> Exit {
         let is_broken = self.broken.iter().any(|finding| finding.severity == crate::report::Severity::Error);
-        Exit::finding_if(self.failed() > 0 || is_broken || !self.is_covered_enough())
+        Exit::finding_if(self.failed() > 0 || is_broken || !self.is_covered_enough() || self.gap_count() > 0)
     }
 
     fn name(&self, row: &Row) -> String {
@@ -75,6 +82,9 @@ pub(crate) fn human(results: &Results, colour: Colour) -> Answer {
     ));
     if let Some(min) = results.coverage_min.filter(|_| !results.is_covered_enough()) {
         page.line(format_args!("coverage is below {min}%"));
+    }
+    if let Some(gaps) = &results.gaps {
+        gate(&mut page, gaps);
     }
     Answer::new(page, results.exit())
 }
@@ -113,6 +123,17 @@ fn coverage(page: &mut Page, results: &Results) {
     if !results.coverage.is_empty() {
         page.line(format_args!("not counted: {}", NOT_COUNTED.join(", ")));
     }
+}
+
+/// What the coverage gate says.
+fn gate(page: &mut Page, gaps: &[Gap]) {
+    if gaps.is_empty() {
+        page.line("every requirement of these files was seen from all sides");
+        return;
+    }
+    page.line(format_args!("the coverage gate misses {}", number(gaps.len(), "requirement")));
+    let row = |gap: &Gap| vec![inert(&gap.line), inert(&gap.id), gap.missing.join(", ")];
+    page.table("  ", &gaps.iter().map(row).collect::<Vec<_>>());
 }
 
 #[derive(Serialize)]
@@ -154,6 +175,8 @@ struct JsonCoverage<'a> {
     wanted: usize,
     not_counted: [&'static str; 3],
     lines: &'a [Line],
+    #[serde(skip_serializing_if = "Option::is_none")]
+    gaps: Option<&'a [Gap]>,
 }
 
 /// Versioned JSON.
@@ -180,6 +203,7 @@ pub(crate) fn json(results: &Results) -> Outcome {
             wanted,
             not_counted: NOT_COUNTED,
             lines: &results.coverage,
+            gaps: results.gaps.as_deref(),
         },
     };
     Answer::json(&report, results.exit())
@@ -225,6 +249,7 @@ pub(crate) fn junit(results: &Results) -> Answer {
             properties: Vec::new(),
         });
     }
+    suites.extend(results.gaps.as_deref().map(gate_suite));
     let mut properties = vec![("coverage.percent".to_owned(), results.covered().to_string())];
     properties.extend(results.coverage.iter().map(|line| {
         let missing = if line.missing.is_empty() { "covered".to_owned() } else { line.missing.join(", ") };
@@ -236,4 +261,20 @@ pub(crate) fn junit(results: &Results) -> Answer {
     let mut page = Page::default();
     junit::document(&mut page, &suites);
     Answer::new(page, results.exit())
+}
+
+/// The coverage gate as a suite of its own: one case for each gap, or one that passes.
+fn gate_suite(gaps: &[Gap]) -> junit::Suite {
+    let whole = junit::Case { name: "whole".to_owned(), file: String::new(), line: 1, failure: None };
+    let case = |gap: &Gap| {
+        let (file, line) = gap.line.rsplit_once(':').unwrap_or((&gap.line, "1"));
+        junit::Case {
+            name: gap.id.clone(),
+            file: file.to_owned(),
+            line: line.parse().unwrap_or(1),
+            failure: Some((format!("not seen: {}", gap.missing.join(", ")), gap.line.clone())),
+        }
+    };
+    let cases = if gaps.is_empty() { vec![whole] } else { gaps.iter().map(case).collect() };
+    junit::Suite { name: "coverage gate".to_owned(), cases, properties: Vec::new() }
 }

@@ -250,6 +250,7 @@ impl<'a> Cx<'a> {
             ValueKind::Str(text) => self.string(module, ty, text),
             ValueKind::Path(path) => self.word(module, ty, path),
             ValueKind::List(_) => self.mismatch(module, ty, value.span, "a list"),
+            ValueKind::Record(_) => self.mismatch(module, ty, value.span, "a record"),
         }
     }
 

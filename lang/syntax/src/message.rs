@@ -37,6 +37,7 @@ pub(crate) struct Mistake<'m> {
 /// The finding on a mistake.
 pub(crate) fn explain(mistake: &Mistake<'_>) -> Finding {
     known_mistake(mistake)
+        .or_else(|| misplaced_value(mistake))
         .or_else(|| wrong_word(mistake))
         .or_else(|| open_bracket(mistake))
         .unwrap_or_else(|| unexpected(mistake))
@@ -129,6 +130,26 @@ fn known_mistake(mistake: &Mistake<'_>) -> Option<Finding> {
     Some(Finding { fix, ..finding(code, at, message.to_string(), Some(help.to_string())) })
 }
 
+/// A record that is not written as one.
+fn misplaced_value(mistake: &Mistake<'_>) -> Option<Finding> {
+    let (found, before) = (mistake.found.text(mistake.source), mistake.before.text(mistake.source));
+    let is_test = mistake.place == Place::Test;
+    match (found, before) {
+        ("{", "[" | ",") if is_test => {
+            let message = "braces hold rules; a record takes parentheses".to_string();
+            let help = "`[(id = \"…\", severity = high)]`".to_string();
+            return Some(finding("E0107", mistake.found, message, Some(help)));
+        }
+        ("(", "=") if is_test => {
+            let message = "a record is a member of a list".to_string();
+            let help = "write the list, too: `[(…)]`".to_string();
+            return Some(finding("E0020", mistake.found, message, Some(help)));
+        }
+        _ => {}
+    }
+    None
+}
+
 /// A word that is no name, or a name that is taken.
 fn wrong_word(mistake: &Mistake<'_>) -> Option<Finding> {
     let found = mistake.found.text(mistake.source);
@@ -177,7 +198,8 @@ fn unexpected(mistake: &Mistake<'_>) -> Finding {
         words.push(mistake.place.item_words());
     } else {
         // Each of these alone stands for itself, both together for all the kinds of values.
-        if mistake.expected.contains(&Rule::string) && mistake.expected.contains(&Rule::list) {
+        let takes = |rule| mistake.expected.contains(&rule);
+        if takes(Rule::string) && (takes(Rule::list) || takes(Rule::lbracket)) {
             words.push("a value");
         }
         let is_value = !words.is_empty();
@@ -237,9 +259,11 @@ fn is_kind_of_value(rule: Rule) -> bool {
             | Rule::date
             | Rule::duration
             | Rule::int
+            | Rule::lbracket
             | Rule::list
             | Rule::oid
             | Rule::path
+            | Rule::reserved_word
             | Rule::string
             | Rule::unknown
     )
@@ -257,8 +281,8 @@ fn words_for(rule: Rule) -> Option<&'static str> {
         Rule::duration => "a duration as `47d`",
         Rule::list | Rule::id_list | Rule::lbracket => "a list `[…]`",
         Rule::id => "an id",
-        Rule::any | Rule::unknown => "a value",
-        Rule::element => "a value",
+        Rule::any | Rule::unknown | Rule::reserved_word | Rule::element => "a value",
+        Rule::record_field => "`field = value`",
         Rule::lbrace => "`{`",
         Rule::rbrace => "`}`",
         Rule::rbracket => "`]`",

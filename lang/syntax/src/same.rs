@@ -115,6 +115,8 @@ fields! {
     Value<'_> { kind, span }
     List<'_> { elements, span }
     Element<'_> { value, grade, span }
+    Record<'_> { fields, span }
+    RecordField<'_> { name, value, span }
     Item<'_> { docs, kind, span }
     Require<'_> { docs, label, cond, grade, cites, span }
     Prefer<'_> { require }
@@ -164,7 +166,7 @@ variants! {
     SignersItemKind<'_> { Error; MaxAge(a / b); Signer { name / n, spki / s } }
     ValueKind<'_> {
         Any, Unknown;
-        Date(a / b), Duration(a / b), Int(a / b), List(a / b), Oid(a / b), Path(a / b), Str(a / b);
+        Date(a / b), Duration(a / b), Int(a / b), List(a / b), Oid(a / b), Path(a / b), Record(a / b), Str(a / b);
     }
     ItemKind<'_> {
         Error;

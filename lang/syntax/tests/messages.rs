@@ -37,6 +37,8 @@ const LINES: &[(&str, &str, &str, &str)] = &[
     ("!(a.b == c)", "E0020", "can't begin with `!`", "!"),
     ("approve two of officers", "E0020", "expected a number, found `two`", "two"),
     ("approve 2 of role", "E0030", "can't be a name", "role"),
+    ("key.storage in [(tpm)]", "E0020", "expected `=`, found `)`", ")"),
+    ("key.storage in (tpm)", "E0020", "expected a value", "("),
     ("key.storage in ,", "E0020", "found `,`", ","),
     ("key.storage in \"tpm", "E0011", "not closed", "\"tpm"),
     ("key.size >= 99999999999999999999", "E0040", "64 bits", "99999999999999999999"),
@@ -167,6 +169,28 @@ fn tables_fit_their_heads() {
 }
 
 #[test]
+fn records_are_told_from_sets() {
+    let test = |given: &str| {
+        format!("edition 2026\npolicy t \"1\"\ntest \"x\" {{\n    with {given}\n    expect permit\n}}\n")
+    };
+    assert_eq!(parse(&test("a.b = [(id = \"x\", status = critical), (id = unknown)]")).findings, []);
+    for (given, code, message, marked) in [
+        ("a.b = [{ id \"x\" }]", "E0107", "a record takes parentheses", "{"),
+        ("a.b = [(id = \"x\"), { id = \"y\" }]", "E0107", "a record takes parentheses", "{"),
+        ("a.b = (id = \"x\")", "E0020", "member of a list", "("),
+        ("a.b = [(id: \"x\")]", "E0020", "expected `=`, found `:`", ":"),
+        ("a.b = [(id = \"x\" status = fixed)]", "E0020", "expected `,` or `)`", "status"),
+        ("a.b = [()]", "E0020", "expected a name", ")"),
+        ("a.b = [(id = (c = d))]", "E0020", "member of a list", "("),
+    ] {
+        let source = test(given);
+        let finding = only(&source);
+        assert_eq!((finding.code, finding.span.text(&source)), (code, marked), "{finding:#?}");
+        assert!(finding.message.contains(message), "{finding:#?}");
+    }
+}
+
+#[test]
 fn digests_are_checked() {
     let anchors = |digest: &str| {
         format!(
@@ -187,6 +211,7 @@ fn ids_are_any_words() {
         "[]",
         "[operations]",
         "[contents.key-usage, issued-by, one.of]",
+        "[contents.subject.1.2.3]",
         "[\n        source,\n        all\n    ]",
     ] {
         for word in ["expect refuse", "expect warn", "| expect |\n    | refuse [in] |\n    | warn"] {
@@ -202,6 +227,7 @@ fn ids_are_any_words() {
     for (outcome, code, message, marked) in [
         ("expect refuse [a b]", "E0020", "expected `,` or `]`", "b"),
         ("expect refuse [1]", "E0020", "an id", "1"),
+        ("expect refuse [a.1.b.2c]", "E0020", "expected `,` or `]`", "2c"),
         ("expect refuse [a @ observed]", "E0020", "expected `,` or `]`", "@"),
         ("expect warn [a.]", "E0020", "expected `,` or `]`", "."),
         ("expect warn [Contents]", "E0028", "kebab-case", "Contents"),

@@ -178,10 +178,32 @@ pub enum ValueKind<'t> {
     Oid(Oid<'t>),
     /// A bare word, or names with dots: a member of an enumeration or tree, a `let`, another fact.
     Path(Path<'t>),
+    /// `(id = "…", severity = high)`; an element of a list, and nothing else.
+    Record(Record<'t>),
     /// `"…"`.
     Str(Str<'t>),
     /// `unknown`.
     Unknown,
+}
+
+/// `(id = "…", severity = high)`: a member of a list of records, as a test gives it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Record<'t> {
+    /// The fields that are given, in the order of the text; at least one.
+    pub fields: Vec<RecordField<'t>>,
+    /// Where it stands, parentheses included.
+    pub span: Span,
+}
+
+/// `severity = high`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RecordField<'t> {
+    /// The field's name.
+    pub name: Name<'t>,
+    /// Its value.
+    pub value: Value<'t>,
+    /// Where both stand.
+    pub span: Span,
 }
 
 /// `[a, b @ observed]`.

@@ -9,8 +9,8 @@ use pest::iterators::Pair;
 
 use super::{Kids, Lower, exact};
 use crate::ast::{
-    Basis, Cites, Date, Digest, Duration, Element, Grade, Int, List, Name, Oid, Path, Rel, Span, Str, Unit,
-    Value, ValueKind,
+    Basis, Cites, Date, Digest, Duration, Element, Grade, Int, List, Name, Oid, Path, Record, RecordField,
+    Rel, Span, Str, Unit, Value, ValueKind,
 };
 use crate::grammar::Rule;
 use crate::limits;
@@ -161,7 +161,8 @@ impl<'t> Lower<'t, '_> {
             Rule::duration => ValueKind::Duration(self.duration_of(&pair)),
             Rule::int => ValueKind::Int(self.int_of(&pair).value),
             Rule::list => ValueKind::List(self.list_of(pair)),
-            Rule::path => ValueKind::Path(self.path_of(&pair)),
+            Rule::path | Rule::reserved_word => ValueKind::Path(self.path_of(&pair)),
+            Rule::record => ValueKind::Record(self.record_of(pair)),
             _ => ValueKind::Unknown,
         };
         Value { kind, span }
@@ -189,6 +190,18 @@ impl<'t> Lower<'t, '_> {
         }
         self.check_length(&elements, span);
         List { elements, span }
+    }
+
+    fn record_of(&mut self, pair: Pair<'_, Rule>) -> Record<'t> {
+        let span = exact(&pair);
+        let mut fields = Vec::new();
+        for field in pair.into_inner().filter(|pair| pair.as_rule() == Rule::record_field) {
+            let mut kids = Kids::new(field.clone().into_inner());
+            let name = self.word(&mut kids);
+            let value = self.value(&mut kids);
+            fields.push(RecordField { name, value, span: self.span_of(&field) });
+        }
+        Record { fields, span }
     }
 
     fn check_length(&mut self, elements: &[Element<'_>], span: Span) {
@@ -289,6 +302,8 @@ pub(super) fn is_value(rule: Rule) -> bool {
             | Rule::int
             | Rule::list
             | Rule::path
+            | Rule::record
+            | Rule::reserved_word
     )
 }
 

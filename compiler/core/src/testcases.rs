@@ -1,12 +1,12 @@
 //! Tests of the root policy: resolved and typed, not run.
+mod given;
+
 use crate::context::Cx;
 use crate::source::range;
 use crate::testcase::{Change, Expect, TestCase, TestRow};
-use crate::values::Scalar;
-use pkic_ir::{Operand, Profile};
+use pkic_ir::Profile;
 use pkic_syntax::ast::{self, CellKind, DeclKind, OutcomeKind, TestItemKind, ValueKind};
-use pkic_vocab::basis::{BasisSet, Grade};
-use pkic_vocab::{Fact, Type, Value, Word, Words};
+use pkic_vocab::{Word, Words};
 use std::collections::BTreeSet;
 
 /// What stands before the table of a test.
@@ -200,84 +200,6 @@ impl<'a> Cx<'a> {
         Some(make(ids.into_iter().collect()))
     }
 
-    fn change(&mut self, module: usize, given: &ast::Given<'a>, at: Option<i64>) -> Option<Change> {
-        let typed = self.resolve(module, &[], &given.path)?;
-        let Operand::Fact(path) = typed.operand else { return None };
-        let guard = match &given.grade {
-            None => None,
-            Some(grade) if typed.is_graded => Some(self.guard(module, grade)?),
-            Some(grade) => {
-                crate::cond::ungraded(self, module, grade.span);
-                return None;
-            }
-        };
-        if let ValueKind::Unknown = given.value.kind {
-            return Some(Change { path, to: None });
-        }
-        let value = self.given_value(module, typed.ty, &given.value)?;
-        let floor = path.fact.def().floor;
-        let grade = guard.and_then(|guard| guard.grade).unwrap_or(floor);
-        let basis = guard.map(|guard| guard.basis).filter(|basis| *basis != BasisSet::ANY);
-        let mut fact = Fact::new(value, grade, basis.unwrap_or_else(|| usual_basis(grade)));
-        if let Some(age) = guard.and_then(|guard| guard.within_s) {
-            fact.on_file_since = at.and_then(|at| at.checked_sub(age));
-            if at.is_none() {
-                self.error(
-                    module,
-                    "E0501",
-                    given.span,
-                    "an age counts back from a date, and there is none",
-                    |diagnostic| diagnostic.with_help("say `at DATE` first"),
-                );
-                return None;
-            }
-        }
-        Some(Change { path, to: Some(fact) })
-    }
-
-    fn given_value(&mut self, module: usize, ty: Type, value: &ast::Value<'a>) -> Option<Value> {
-        if let ValueKind::List(list) = &value.kind
-            && list.elements.is_empty()
-            && matches!(ty, Type::List(_))
-        {
-            return Some(Value::List(Vec::new()));
-        }
-        if let Type::Record(_) = ty.element() {
-            self.error(
-                module,
-                "E0201",
-                value.span,
-                "a list of records can't be written in a test",
-                |diagnostic| diagnostic.with_help("`unknown` can; for others, use another fixture"),
-            );
-            return None;
-        }
-        let constants = self.constants(module, ty.element(), value, 0)?;
-        let is_list = matches!(ty, Type::List(_));
-        if constants.is_list != is_list {
-            let help = if is_list { "write it in brackets" } else { "write one value" };
-            self.error(module, "E0201", value.span, "the value does not fit the fact", |diagnostic| {
-                diagnostic.with_help(help)
-            });
-            return None;
-        }
-        let mut values = Vec::new();
-        for element in constants.elements {
-            match element.scalar {
-                Scalar::Value(value) => values.push(value),
-                Scalar::Word(word) => values.push(Value::Word(word)),
-                Scalar::Span(span) if span.is_exact() => values.push(Value::Span(span.min_s)),
-                Scalar::Span(_) => {
-                    self.error(module, "E0207", element.span, "a fact has an exact length", |diagnostic| {
-                        diagnostic.with_help("write days or seconds")
-                    });
-                    return None;
-                }
-            }
-        }
-        if is_list { Some(Value::List(values)) } else { values.pop() }
-    }
-
     /// Warns of ids that look like a slip: no requirement has them, and one has nearly the same.
     fn check_ids(
         &mut self,
@@ -323,15 +245,5 @@ impl<'a> Cx<'a> {
             }
         }
         Some(())
-    }
-}
-
-/// What a fact of that grade rests on where a test does not say.
-fn usual_basis(grade: Grade) -> BasisSet {
-    match grade {
-        Grade::Claimed => BasisSet::REQUEST,
-        Grade::Observed => BasisSet::API,
-        Grade::Witnessed => BasisSet::from_name("witness").unwrap_or(BasisSet::ANY),
-        Grade::Attested => BasisSet::STATEMENT,
     }
 }

@@ -51,6 +51,26 @@ fn braces_for_values_have_a_safe_fix() {
 }
 
 #[test]
+fn a_record_is_spelled_out() {
+    let test = |given: &str| {
+        format!(
+            "profile p {{ role workload }}\ntest \"t\" {{\n    request p issue from \"a\"\n    with {given}\n    expect permit\n}}\n"
+        )
+    };
+    let (files, one) = only(&test("key.advisories = [fixed]"));
+    assert_eq!((one.code, one.message.as_str()), ("E0201", "a member of this list is a record"));
+    assert_eq!(
+        one.help.as_deref(),
+        Some("write its fields in parentheses: `(id = …, status = …, severity = …)`")
+    );
+    assert_eq!(pointed(&files, &one), "fixed");
+    let (files, one) = only(&test("key.advisories = [(sevrity = high)]"));
+    assert_eq!((one.code, one.message.as_str()), ("E0102", "`sevrity` is no field of the record"));
+    assert_eq!(one.help.as_deref(), Some("did you mean `severity`?"));
+    assert_eq!(pointed(&files, &one), "sevrity");
+}
+
+#[test]
 fn missing_unit() {
     let (files, one) = only("profile p {\n    certificate.validity <= 200\n}\n");
     assert_eq!((one.code, one.message.as_str()), ("E0204", "`200` has no unit"));

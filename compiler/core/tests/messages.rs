@@ -71,6 +71,22 @@ fn a_record_is_spelled_out() {
 }
 
 #[test]
+fn layout_does_not_change_a_program() {
+    let spread =
+        "profile p {\n  good:evidence.anchor.name in[ \"a\" ] // why\n  contents{ validity<=90d }\n}\n";
+    let neat =
+        "profile p {\n    good: evidence.anchor.name in [\"a\"]\n    contents { validity <= 90d }\n}\n";
+    let texts = [spread, neat].map(|block| {
+        let program = compiled(block).1.program.unwrap();
+        let lines = program.requirements.iter().map(|one| one.text.clone());
+        let fields = program.profiles.iter().flat_map(|one| &one.contents).map(|one| one.text.clone());
+        lines.chain(fields).collect::<Vec<_>>()
+    });
+    assert_eq!(texts[0], ["good: evidence.anchor.name in [\"a\"]", "validity <= 90d"]);
+    assert_eq!(texts[0], texts[1]);
+}
+
+#[test]
 fn missing_unit() {
     let (files, one) = only("profile p {\n    certificate.validity <= 200\n}\n");
     assert_eq!((one.code, one.message.as_str()), ("E0204", "`200` has no unit"));

@@ -12,7 +12,7 @@ use alloc::vec::Vec;
 use crate::Parse;
 use crate::ast::Span;
 use crate::finding::Finding;
-use crate::token::{Token, TokenKind};
+use crate::token::{Token, TokenKind, tokenize};
 use crate::tree::{Node, NodeKind};
 
 /// Columns of a line.
@@ -38,6 +38,16 @@ pub fn format(parse: &Parse<'_>) -> Result<String, Vec<Finding>> {
         printer.out.push('\n');
     }
     Ok(printer.out)
+}
+
+/// A piece of a file on one line, spaced as [`format`] spaces it and without its comments.
+///
+/// Layout does not show in it: a piece and the same piece formatted come to the same text.
+pub fn on_one_line(text: &str) -> String {
+    let (mut tokens, _) = tokenize(text);
+    tokens.retain(|token| !token.is_trivia());
+    let count = tokens.len();
+    Printer::over(text, tokens).flat_text(0, count)
 }
 
 struct Printer<'t> {
@@ -77,22 +87,27 @@ impl<'t> Printer<'t> {
             })
             .map(|node| node.span.start)
             .collect();
-        let mut printer = Printer {
+        let out = String::with_capacity(source.len());
+        let mut printer = Printer { starts, out, ..Printer::over(source, tokens) };
+        printer.find_blocks(nodes);
+        printer.find_rows(nodes);
+        printer
+    }
+
+    fn over(source: &'t str, tokens: Vec<Token>) -> Self {
+        Printer {
             source,
             tokens,
             at: 0,
             next_code: 0,
-            starts,
+            starts: BTreeSet::new(),
             blocks: BTreeMap::new(),
             rows: BTreeMap::new(),
-            out: String::with_capacity(source.len()),
+            out: String::new(),
             column: 0,
             depth: 0,
             flat_until: 0,
-        };
-        printer.find_blocks(nodes);
-        printer.find_rows(nodes);
-        printer
+        }
     }
 
     /// A block may be flat if each block in it may, it holds one item, and it was written on one line.

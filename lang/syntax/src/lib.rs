@@ -23,7 +23,7 @@ mod tree;
 mod words;
 
 pub use finding::{Edit, Finding};
-pub use format::format;
+pub use format::{format, on_one_line};
 pub use parse::parse;
 pub use same::ast_eq;
 pub use token::{Token, TokenKind};

@@ -8,7 +8,7 @@
     unreachable_pub
 )]
 
-use pkic_syntax::{ast_eq, format, parse};
+use pkic_syntax::{ast_eq, format, on_one_line, parse};
 use proptest::prelude::*;
 
 const GOOD: [&str; 2] = [include_str!("data/good-profiles.pki"), include_str!("data/good-tests.pki")];
@@ -24,6 +24,13 @@ fn check_good(source: &str) {
     assert!(ast_eq(&first.file, &second.file), "{source}\n---\n{formatted}");
     assert_eq!(format(&second).unwrap(), formatted, "{source}");
     assert_eq!(comments(&first), comments(&second));
+    assert_eq!(lines(&first), lines(&second), "{source}");
+}
+
+/// The items as reports tell them.
+fn lines(parse: &pkic_syntax::Parse<'_>) -> Vec<String> {
+    let is_item = |node: &&pkic_syntax::Node| node.kind == pkic_syntax::NodeKind::Item;
+    parse.tree.nodes.iter().filter(is_item).map(|node| on_one_line(node.span.text(parse.source))).collect()
 }
 
 fn comments(parse: &pkic_syntax::Parse<'_>) -> Vec<String> {
@@ -65,6 +72,64 @@ fn check_any(source: &str) {
 fn good_files() {
     GOOD.iter().for_each(|source| check_good(source));
     GOOD.iter().for_each(|source| check_good(&source.replace('\n', "\r\n")));
+}
+
+#[test]
+fn layout_does_not_show_on_one_line() {
+    for (text, line) in [
+        ("key.storage in [hsm]", "key.storage in [hsm]"),
+        ("good : a.b in [ \"a\"]", "good: a.b in [\"a\"]"),
+        ("a.b in[\n  \"a  // b\" // why\n ,c ]@ observed", "a.b in [\"a  // b\", c] @ observed"),
+        ("x:! ( a.b||c .all ( d ,d==e ))", "x: !(a.b || c.all(d, d == e))"),
+        ("a . b=[ ( id = \"x\",status=fixed ) ]", "a.b = [(id = \"x\", status = fixed)]"),
+        ("", ""),
+    ] {
+        assert_eq!(on_one_line(text), line);
+        assert_eq!(on_one_line(line), line);
+    }
+    let spaced = "edition 2026 policy a \"1\" profile p { x: a.b in [ \"a\" ] c.d in[ e ] }";
+    check_good(spaced);
+}
+
+#[test]
+fn records_are_values_of_a_list() {
+    use pkic_syntax::ast::{DeclKind, TestItemKind, ValueKind};
+    let source =
+        "edition 2026 policy a \"1\" test \"t\" { with a.b=[ (status=fixed , id = \"x\") @ observed ] }";
+    check_good(source);
+    let parse = parse(source);
+    let DeclKind::Test(test) = &parse.file.decls[0].kind else { panic!("a test") };
+    let TestItemKind::With(given) = &test.items[0].kind else { panic!("a change") };
+    let ValueKind::List(list) = &given.value.kind else { panic!("a list") };
+    let ValueKind::Record(record) = &list.elements[0].value.kind else { panic!("a record") };
+    assert!(list.elements[0].grade.is_some());
+    assert_eq!(record.span.text(source), "(status=fixed , id = \"x\")");
+    let fields: Vec<(&str, &str)> =
+        record.fields.iter().map(|field| (field.name.text, field.value.span.text(source))).collect();
+    assert_eq!(fields, [("status", "fixed"), ("id", "\"x\"")]);
+    assert_eq!(record.fields[0].span.text(source), "status=fixed");
+}
+
+#[test]
+fn a_reserved_word_may_be_a_value() {
+    use pkic_syntax::ast::{DeclKind, ValueKind};
+    for value in ["critical", "[critical]", "[a, critical]"] {
+        let source = format!("edition 2026 policy a \"1\" let b : severity = {value}");
+        check_good(&source);
+        let parse = parse(&source);
+        let DeclKind::Let(node) = &parse.file.decls[0].kind else { panic!("a let") };
+        let last = match &node.value.kind {
+            ValueKind::List(list) => &list.elements.last().unwrap().value,
+            _ => &node.value,
+        };
+        assert!(matches!(&last.kind, ValueKind::Path(path) if path.text == "critical"), "{last:?}");
+    }
+    check_good(
+        "edition 2026 policy a \"1\" profile p { x: a.b < critical c.d == critical contents { e critical <= critical f } }",
+    );
+    for wrong in ["let critical : a = b", "let a : b = critical.c", "let a : b = within"] {
+        assert!(!parse(&format!("edition 2026 policy a \"1\" {wrong}")).findings.is_empty(), "{wrong}");
+    }
 }
 
 #[test]
@@ -175,12 +240,19 @@ fn value() -> impl Strategy<Value = String> {
         Just("any".to_string()),
         Just("unknown".to_string()),
         Just("1.3.6.1".to_string()),
+        Just("critical".to_string()),
     ];
     leaf.prop_recursive(2, 8, 4, |inner| {
-        prop::collection::vec((inner, grade()), 0..4).prop_map(|elements| {
+        let record = prop::collection::vec((name(), inner.clone()), 1..3).prop_map(|fields| {
+            let fields: Vec<String> =
+                fields.into_iter().map(|(name, value)| format!("{name}= {value}")).collect();
+            format!("( {})", fields.join(" ,"))
+        });
+        let element = prop_oneof![3 => inner, 1 => record];
+        prop::collection::vec((element, grade()), 0..4).prop_map(|elements| {
             let elements: Vec<String> =
                 elements.into_iter().map(|(value, grade)| format!("{value}{grade}")).collect();
-            format!("[{}]", elements.join(","))
+            format!("[ {}]", elements.join(","))
         })
     })
 }
@@ -258,7 +330,7 @@ proptest! {
     #[test]
     fn any_words(words in prop::collection::vec(prop::sample::select(vec![
         "profile", "p", "{", "}", "[", "]", "(", ")", "when", "==", "in", "a.b", "\n", "\"x\"", "47d", "2027-01-01", "@", "&&",
-        "one of", "|", ",", "from", "contents", ":", "cites", "// c\n", "/// d\n", "a_b", "=", "edition 2026", "policy a \"1\"\n",
+        "one of", "|", ",", "from", "contents", "critical", "with", "(id =", ":", "cites", "// c\n", "/// d\n", "a_b", "=", "edition 2026", "policy a \"1\"\n",
         "test \"x\" {", "\nprofile q {", "\"", "\u{1}", "\u{4}", "é",
     ]), 0..60)) {
         check_any(&words.join(" "));

@@ -6,6 +6,7 @@ use crate::source::range;
 use crate::testcase::{Change, Expect, TestCase, TestRow};
 use pkic_ir::Profile;
 use pkic_syntax::ast::{self, CellKind, DeclKind, OutcomeKind, TestItemKind, ValueKind};
+use pkic_vocab::fields::{FieldDef, OTHER_EXTENSIONS};
 use pkic_vocab::{Word, Words};
 use std::collections::BTreeSet;
 
@@ -211,12 +212,15 @@ impl<'a> Cx<'a> {
         let index = profiles.binary_search_by(|other| other.name.as_str().cmp(profile)).ok()?;
         let profile = profiles.get(index)?;
         let of_exceptions = profile.exceptions.iter().flat_map(|exception| &exception.requirements);
+        let of_contents = profile.contents.iter().map(|field| format!("contents.{}", field.name));
         let known: BTreeSet<String> = profile
             .requirements
             .iter()
             .chain(of_exceptions)
             .filter_map(|id| self.requirement(*id))
             .map(|requirement| requirement.id.clone())
+            .chain(of_contents)
+            .chain(IDS_OF_GRANTS.map(str::to_owned))
             .collect();
         let before = test.items.iter().filter_map(|item| match &item.kind {
             TestItemKind::Expect(outcome) => Some(outcome),
@@ -231,8 +235,7 @@ impl<'a> Cx<'a> {
             let (OutcomeKind::Refuse(list) | OutcomeKind::Warn(list)) = &outcome.kind else { continue };
             for element in &list.elements {
                 let ValueKind::Path(path) = &element.value.kind else { continue };
-                let is_field = profile.contents.iter().any(|field| field.name == path.text);
-                if is_field || known.contains(path.text) {
+                if known.contains(path.text) || is_id_of_stray(path.text) {
                     continue;
                 }
                 let near = self.nearest(path.text, known.iter().map(String::as_str)).map(str::to_owned);
@@ -246,4 +249,17 @@ impl<'a> Cx<'a> {
         }
         Some(())
     }
+}
+
+/// What fails where a profile does not grant what is asked: ids that no policy writes.
+const IDS_OF_GRANTS: [&str; 4] = ["draft", "issued-by", "operations", "profile"];
+
+/// Whether an id is one of what a certificate holds and its profile does not permit: any field, extensions for which
+/// there is none, or the object identifier of an attribute or extension.
+fn is_id_of_stray(id: &str) -> bool {
+    let Some(field) = id.strip_prefix("contents.") else { return false };
+    let is_oid = |text: &str| text.split('.').all(|arc| arc.parse::<u128>().is_ok());
+    FieldDef::from_name(field).is_some()
+        || OTHER_EXTENSIONS.def().path.strip_prefix("certificate.") == Some(field)
+        || ["subject.", "extension."].iter().any(|stem| field.strip_prefix(stem).is_some_and(is_oid))
 }

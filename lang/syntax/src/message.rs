@@ -130,7 +130,7 @@ fn known_mistake(mistake: &Mistake<'_>) -> Option<Finding> {
     Some(Finding { fix, ..finding(code, at, message.to_string(), Some(help.to_string())) })
 }
 
-/// A record that is not written as one.
+/// A record that is not written as one, and a condition that begins with a value.
 fn misplaced_value(mistake: &Mistake<'_>) -> Option<Finding> {
     let (found, before) = (mistake.found.text(mistake.source), mistake.before.text(mistake.source));
     let is_test = mistake.place == Place::Test;
@@ -146,6 +146,18 @@ fn misplaced_value(mistake: &Mistake<'_>) -> Option<Finding> {
             return Some(finding("E0020", mistake.found, message, Some(help)));
         }
         _ => {}
+    }
+    let holds_items =
+        matches!(mistake.place, Place::Exception | Place::Items | Place::Mandate | Place::Profile);
+    let takes_condition = mistake.first && holds_items
+        || mistake
+            .expected
+            .iter()
+            .any(|rule| *rule == Rule::path_of_fact || words_for(*rule) == Some("a condition"));
+    if found.starts_with('"') && takes_condition {
+        let message = "a condition has its fact on the left, and its value on the right".to_string();
+        let help = format!("`FACT == {found}`; whether a list has it: `LIST.exists(x, x == {found})`");
+        return Some(finding("E0020", mistake.found, message, Some(help)));
     }
     None
 }

@@ -145,6 +145,9 @@ impl<'a> Cx<'a> {
             Some("`basic-constraints.ca == true`, which makes a certification authority".to_owned())
         } else if !is_ca && find("key-usage").is_some_and(requires_cert_sign) {
             Some("key usage `key-cert-sign`, which makes a certification authority".to_owned())
+        } else if is_ca {
+            // In the certificate of an authority the purposes bound those of what it issues: they are no role of it.
+            None
         } else {
             self.usage_contradiction(role, usages, own.is_issuable())
         };

@@ -116,6 +116,7 @@ rules! {
     "W0412" "mandate-selects-nothing" Warning "an adopted mandate selects no profile";
     "W0413" "exception-over" Warning "an exception is over on the day of the check";
     "W0502" "unknown-id-in-test" Warning "a test names an id that no requirement has";
+    "W0505" "change-without-effect" Warning "a test changes a fact that the policy settles";
 }
 
 /// The rule of that code.

@@ -62,6 +62,7 @@ impl<'a> Cx<'a> {
         };
         let (profile, operation, fixture, _) = head.request.filter(|_| !head.has_error)?;
         self.check_ids(module, test, &profile, profiles);
+        self.check_givens(module, test, &profile, profiles);
         Some(TestCase {
             name: test.name.text.clone().into_owned(),
             profile,

@@ -2,11 +2,15 @@
 use crate::context::Cx;
 use crate::testcase::Change;
 use crate::values::{Element, Scalar};
-use pkic_ir::Operand;
-use pkic_syntax::ast::{self, ValueKind};
+use pkic_ir::{Operand, Profile};
+use pkic_syntax::ast::{self, CellKind, TestItemKind, ValueKind};
 use pkic_vocab::basis::{BasisSet, Grade};
 use pkic_vocab::types::RecordField;
 use pkic_vocab::{Fact, Type, Value};
+
+/// Facts that the policy itself states, so that no request can differ in them.
+const OF_THE_POLICY: [&str; 5] =
+    ["authority.name", "authority.state", "authority.trust", "profile.role", "profile.tags"];
 
 impl<'a> Cx<'a> {
     pub(super) fn change(
@@ -162,6 +166,48 @@ impl<'a> Cx<'a> {
             }
         }
         Some(Value::Record(values))
+    }
+
+    /// Warns of changes that no decision can notice.
+    pub(super) fn check_givens(
+        &mut self,
+        module: usize,
+        test: &ast::Test<'a>,
+        profile: &str,
+        profiles: &[Profile],
+    ) -> Option<()> {
+        let index = profiles.binary_search_by(|other| other.name.as_str().cmp(profile)).ok()?;
+        let has_authority = !profiles.get(index)?.issued_by.is_empty();
+        let before = test.items.iter().filter_map(|item| match &item.kind {
+            TestItemKind::With(given) => Some(given),
+            _ => None,
+        });
+        let cells = test.table.iter().flat_map(|table| &table.rows).flat_map(|row| &row.cells);
+        let in_rows = cells.filter_map(|cell| match &cell.kind {
+            CellKind::With(given) => Some(given),
+            _ => None,
+        });
+        for given in before.chain(in_rows) {
+            let fact = given.path.text;
+            let (note, help) = if OF_THE_POLICY.contains(&fact) {
+                (
+                    "the policy states it, and no request changes what the policy states".to_owned(),
+                    "test a profile or authority of which the policy states otherwise",
+                )
+            } else if fact.starts_with("authority.") && !has_authority {
+                (
+                    format!("`{profile}` names no authority in `issued-by`, so nothing is known of any"),
+                    "say `issued-by [AUTHORITY]` in the profile",
+                )
+            } else {
+                continue;
+            };
+            let message = format!("to change `{fact}` has no effect");
+            self.warning(module, "W0505", given.path.span, message, |diagnostic| {
+                diagnostic.with_note(note).with_help(help)
+            });
+        }
+        Some(())
     }
 }
 

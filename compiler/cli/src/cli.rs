@@ -178,6 +178,9 @@ pub(crate) struct CatalogueBuild {
     /// Files of rows (docs/catalogue.md)
     #[arg(required = true, value_name = "FROM.toml")]
     pub(crate) from: Vec<PathBuf>,
+    /// A list of validations that rows take their status from (dataset of sec-certs, JSON); may be given several times
+    #[arg(long, value_name = "LIST.json")]
+    pub(crate) list: Vec<PathBuf>,
     /// Where to write the catalogue
     #[arg(short, long, value_name = "FILE")]
     pub(crate) output: PathBuf,

@@ -211,6 +211,72 @@ fn certification_comes_from_a_catalogue_alone_and_is_known_as_well_as_the_module
     assert_eq!(failing(&untrusted), CERTIFIED.to_vec());
 }
 
+const LISTED: &str = r#"{"_type": "sec_certs.dataset.fips.FIPSDataset", "name": "synthetic", "certs": [
+    {"cert_id": 4282, "web_data": {"standard": "FIPS 140-2", "level": 3, "status": "STATUS", "date_sunset": "2026-09-21"}},
+    {"cert_id": 9, "web_data": {"standard": null, "level": null, "status": null, "date_sunset": null}}
+]}"#;
+
+#[test]
+fn rows_take_their_status_from_published_lists() {
+    let work = std::env::temp_dir().join(format!("pkic-lists-{}", std::process::id()));
+    std::fs::create_dir_all(&work).unwrap();
+    let mut made = Command::new("openssl");
+    made.current_dir(&work).args(["genpkey", "-algorithm", "ed25519", "-out", "key.pem"]);
+    assert!(made.output().unwrap().status.success());
+    let head = "[[validation]]\nid = 'a'\nscheme = 'fips-140-2'\nmatch = { models = ['A'] }\n";
+    let tail = "source = { title = 'CMVP', dated = '2026-08-01' }\n";
+    let build = |row: &str, list: &str| {
+        std::fs::write(work.join("rows.toml"), format!("{head}{row}\n{tail}")).unwrap();
+        std::fs::write(work.join("list.json"), list).unwrap();
+        let arguments =
+            "catalogue build rows.toml --list list.json -o a.pkic --sign key.pem --name a --sequence 1";
+        let output = Command::new(env!("CARGO_BIN_EXE_pkic"))
+            .current_dir(&work)
+            .args(arguments.split(' '))
+            .output()
+            .unwrap();
+        (output.status.code().unwrap(), String::from_utf8(output.stderr).unwrap())
+    };
+    let active = LISTED.replace("STATUS", "active");
+    assert_eq!(build("number = '4282'", &active), (0, String::new()));
+    let output = Command::new(env!("CARGO_BIN_EXE_pkic"))
+        .current_dir(&work)
+        .args(["catalogue", "show", "a.pkic"])
+        .output();
+    let shown = String::from_utf8(output.unwrap().stdout).unwrap();
+    assert!(shown.contains("FIPS 140-2 level 3, active until 2026-09-21"), "{shown}");
+    for (row, list, why) in [
+        ("number = '4283'", active.as_str(), "no status"),
+        ("number = '4282'\nlevel = 2", &active, "another level"),
+        ("number = '4282'\nstatus = 'active'", &LISTED.replace("STATUS", "revoked"), "another status"),
+        ("number = '4282'", &LISTED.replace("STATUS", "pending"), "lists no certificate"),
+        ("number = '4282'", "{}", "no FIPS or CC dataset"),
+    ] {
+        let (code, message) = build(row, list);
+        assert!(code == 2 && message.contains(why), "{row}: {code} {message}");
+    }
+    let Some(samples) = samples() else { return };
+    let lists = samples.join("../certification-lists");
+    std::fs::copy(lists.join("cc_toy_dataset.json"), work.join("cc.json")).unwrap();
+    let cc = std::fs::read_to_string(work.join("cc.json")).unwrap();
+    let row = "number = 'NetIQ Identity Manager 4.7'".to_owned();
+    std::fs::write(work.join("rows.toml"), format!("{head}{row}\n{tail}").replace("fips-140-2", "cc"))
+        .unwrap();
+    std::fs::write(work.join("list.json"), cc).unwrap();
+    let arguments =
+        "catalogue build rows.toml --list list.json -o a.pkic --sign key.pem --name a --sequence 1";
+    let output =
+        Command::new(env!("CARGO_BIN_EXE_pkic")).current_dir(&work).args(arguments.split(' ')).output();
+    assert!(output.unwrap().status.success());
+    let output = Command::new(env!("CARGO_BIN_EXE_pkic"))
+        .current_dir(&work)
+        .args(["catalogue", "show", "a.pkic"])
+        .output();
+    let shown = String::from_utf8(output.unwrap().stdout).unwrap();
+    assert!(shown.contains("Common Criteria EAL 3, active until 2025-06-15"), "{shown}");
+    let _ = std::fs::remove_dir_all(&work);
+}
+
 /// The shipped catalogue is the rows beside it, whoever sealed it, and it ends.
 #[test]
 fn the_starter_is_what_its_rows_say() {

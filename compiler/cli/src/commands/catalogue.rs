@@ -14,6 +14,8 @@ use pkic_vocab::time::{DAY_S, format_date};
 use serde::Serialize;
 use std::path::Path;
 
+mod lists;
+
 /// How long a catalogue counts where nothing else is said: the CMVP changes its list every week, and a quarter is the
 /// longest that anybody should go without reading it.
 const LIFETIME_S: i64 = 90 * DAY_S;
@@ -40,6 +42,9 @@ fn build(arguments: &CatalogueBuild, world: World) -> Outcome {
         rows.validations.extend(read.validations);
         rows.advisories.extend(read.advisories);
     }
+    let mut lists = lists::Lists::default();
+    arguments.list.iter().try_for_each(|path| lists.read(path))?;
+    lists.fill(&mut rows)?;
     let count = rows.count();
     let payload = rows.to_payload().map_err(|error| {
         let row = if error.row.is_empty() { String::new() } else { format!("row `{}`: ", error.row) };

@@ -153,6 +153,7 @@ fn run_row(
         csr: &fixture.csr,
         evidence: &fixture.evidence,
         anchors: &fixture.anchors,
+        catalogues: &[],
         claims: &fixture.claims,
         requester: &fixture.requester,
         authority: None,

@@ -41,7 +41,7 @@ rules! {
     "E0006" "string-too-long" Error "a string has more than 4,096 bytes";
     "E0007" "table-too-long" Error "a test has more than 1,024 rows";
     "E0008" "line-too-long" Error "a line has more than 16,384 bytes";
-    "E0009" "too-many-findings" Error "the file has more than 200 findings, and the rest was not read";
+    "E0009" "too-many-findings" Error "the file has more than 200 findings, or a mistake among more than 20,000 items, and the rest was not read";
     "E0010" "unknown-character" Error "a character that the language does not use";
     "E0011" "string-not-closed" Error "a string has no closing quote on its line";
     "E0012" "unknown-escape" Error "a string has a backslash before something else than a quote or a backslash";

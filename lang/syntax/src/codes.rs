@@ -25,7 +25,11 @@ pub const CODES: &[Code] = &[
     code("E0006", "string-too-long", "a string has more than 4,096 bytes"),
     code("E0007", "table-too-long", "a test has more than 1,024 rows"),
     code("E0008", "line-too-long", "a line has more than 16,384 bytes"),
-    code("E0009", "too-many-findings", "the file has more than 200 findings, and the rest was not read"),
+    code(
+        "E0009",
+        "too-many-findings",
+        "the file has more than 200 findings, or a mistake among more than 20,000 items, and the rest was not read",
+    ),
     code("E0010", "unknown-character", "a character that the language does not use"),
     code("E0011", "string-not-closed", "a string has no closing quote on its line"),
     code(

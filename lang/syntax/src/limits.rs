@@ -29,5 +29,9 @@ pub const STRING_BYTES_MAX: usize = 4096;
 /// recovery linear. Four of the longest strings fit.
 pub const LINE_BYTES_MAX: usize = 4 * STRING_BYTES_MAX;
 
+/// Items that are read one by one in a file with mistakes, which takes several times as long as reading a file without:
+/// this many take a second. The largest file that people wrote has two hundred. Behind them the rest is left unread.
+pub const RECOVERED_ITEMS_MAX: usize = 20_000;
+
 /// Findings of a parse. Behind this many the rest of the file is left unread: nobody mends more in one go.
 pub const FINDINGS_MAX: usize = 200;

@@ -51,6 +51,7 @@ pub(crate) fn recover(source: &str, tokens: &[Token], findings: &mut Vec<Finding
         significant,
         text: &text,
         at: 0,
+        items: 0,
         blocks: Vec::new(),
         lexical,
         findings,
@@ -117,6 +118,8 @@ struct Recovery<'t, 'f> {
     text: &'t str,
     /// The next of them.
     at: usize,
+    /// Items that were begun.
+    items: usize,
     blocks: Vec<Block>,
     /// Where tokenizing found something; such an item is broken already.
     lexical: Vec<u32>,
@@ -239,7 +242,10 @@ impl<'t> Recovery<'t, '_> {
         loop {
             let before = self.at;
             if self.findings.len() >= limits::FINDINGS_MAX {
-                return self.give_up();
+                return self.give_up(limits::FINDINGS_MAX, "findings");
+            }
+            if self.items >= limits::RECOVERED_ITEMS_MAX {
+                return self.give_up(self.items, "items of a file with mistakes");
             }
             if self.is_end(self.at) || (!self.blocks.is_empty() && self.begins_decl(self.at)) {
                 self.close_all();
@@ -260,6 +266,7 @@ impl<'t> Recovery<'t, '_> {
     }
 
     fn item(&mut self) {
+        self.items += 1;
         let place = self.place();
         if place == Place::File {
             self.has_decl_finding = false;
@@ -391,11 +398,10 @@ impl<'t> Recovery<'t, '_> {
         self.at = end;
     }
 
-    fn give_up(&mut self) {
+    fn give_up(&mut self, count: usize, what: &str) {
         let last = self.significant.len();
         if self.at < last {
-            let message =
-                alloc::format!("{} findings are enough; the rest was not read", limits::FINDINGS_MAX);
+            let message = alloc::format!("{count} {what} are enough; the rest was not read");
             let rest = self.span(self.at).to(self.span(last - 1));
             self.findings.push(Finding { code: "E0009", span: rest, message, help: None, fix: None });
             self.give_up_until(last);

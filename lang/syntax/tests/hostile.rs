@@ -31,6 +31,20 @@ fn any_text_is_answered() {
     answers("parser, constructs", meant(SIZE).into_iter().step_by(4), read);
 }
 
+/// A mistake costs time for each item of its file, so that there is an end to them.
+#[test]
+fn the_rest_of_a_long_file_with_a_mistake_is_not_read() {
+    let file = |items: usize| {
+        format!("edition 2026\npolicy t \"1\"\nprofile p {{\n= =\n{}", "a == b\n".repeat(items) + "}\n")
+    };
+    let codes = |text: &str| pkic_syntax::parse(text).findings.iter().map(|one| one.code).collect::<Vec<_>>();
+    let max = pkic_syntax::limits::RECOVERED_ITEMS_MAX;
+    assert!(!codes(&file(max - 9)).contains(&"E0009"));
+    let long = codes(&file(max + 9));
+    assert!(long.len() == 2 && long.contains(&"E0009"), "{long:?}");
+    assert_eq!(codes(&file(max + 9).replace("= =\n", "")), [""; 0]);
+}
+
 /// The formatter walks runs of comments once, however many comments they have.
 #[test]
 fn runs_of_comments_are_formatted_in_time() {

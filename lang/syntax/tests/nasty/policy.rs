@@ -85,7 +85,9 @@ pub fn repeated(len: usize) -> Vec<Nasty> {
     let mut inputs = Vec::new();
     for part in PARTS {
         inputs.push((format!("{part:?}"), filled([], part, len)));
-        inputs.push((format!("{part:?} in a profile"), filled(&block, part, len)));
+        // With as many tokens as a file may have, not more.
+        let spread = format!("{part:<5}");
+        inputs.push((format!("{part:?} in a profile"), filled(&block, spread, len)));
         let line = part.repeat(LINE / part.len()) + "\n";
         inputs.push((format!("lines of {part:?} in a profile"), filled(&block, line, len)));
     }

@@ -54,12 +54,14 @@ fn has_same_ends(written: &str, candidate: &str) -> bool {
 fn distance(left: &str, right: &str, most: usize, cells_left: &mut usize) -> Option<usize> {
     const FAR: usize = usize::MAX / 2;
     let right: Vec<char> = right.chars().collect();
+    *cells_left = cells_left.saturating_sub(right.len());
     let mut before_previous: Vec<usize> = Vec::new();
     let mut previous: Vec<usize> = (0..=right.len()).collect();
     let mut last_left = None;
     for (row, left) in left.chars().enumerate() {
         let first = row.saturating_sub(most);
-        let mut current = vec![FAR; first.min(right.len()).saturating_add(1)];
+        let mut current = Vec::with_capacity(right.len().saturating_add(1));
+        current.resize(first.min(right.len()).saturating_add(1), FAR);
         if let (0, Some(head)) = (first, current.first_mut()) {
             *head = row.saturating_add(1);
         }

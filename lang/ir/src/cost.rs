@@ -1,6 +1,6 @@
 //! What a decision costs: the most nodes and list members that it visits, whatever the request says.
 use crate::expr::{Atom, Constant, Expr, ExprId, Operand, Test};
-use crate::program::{Body, Profile, Program, RequirementId};
+use crate::program::{Body, Profile, Program, RequirementId, Way};
 use alloc::vec::Vec;
 use pkic_vocab::{Type, limits};
 
@@ -61,6 +61,8 @@ fn members(operand: &Operand) -> u64 {
 pub struct Costs {
     exprs: Vec<u64>,
     requirements: Vec<u64>,
+    /// Whether a requirement asks for approvals, itself or in one of its ways; and in how many of these.
+    approving: Vec<(bool, u64)>,
 }
 
 impl Costs {
@@ -69,7 +71,7 @@ impl Costs {
     ///
     /// What does not stand before that which it is part of counts as infinitely dear.
     pub fn new(program: &Program) -> Costs {
-        let mut costs = Costs { exprs: of_exprs(program), requirements: Vec::new() };
+        let mut costs = Costs { exprs: of_exprs(program), requirements: Vec::new(), approving: Vec::new() };
         for requirement in &program.requirements {
             let when = requirement.when.iter().fold(1u64, |sum, id| sum.saturating_add(costs.expr(*id)));
             let body = match &requirement.body {
@@ -79,7 +81,16 @@ impl Costs {
                 }
                 Body::Approve(approval) => u64::from(approval.count),
             };
+            let approving = match &requirement.body {
+                Body::Expr(_) => (false, 0),
+                Body::Approve(_) => (true, 0),
+                Body::OneOf(ways) => {
+                    let ways = ways.iter().filter(|way| costs.is_approving(way)).count() as u64;
+                    (ways > 0, ways)
+                }
+            };
             costs.requirements.push(when.saturating_add(body));
+            costs.approving.push(approving);
         }
         costs
     }
@@ -100,7 +111,33 @@ impl Costs {
             let when = exception.when.map_or(0, |id| self.expr(id));
             sum.saturating_add(when).saturating_add(self.lines(&exception.requirements))
         });
-        [fields, lines, obligations, exceptions].into_iter().fold(1, u64::saturating_add)
+        [fields, lines, obligations, exceptions, self.approvals(profile)]
+            .into_iter()
+            .fold(1, u64::saturating_add)
+    }
+
+    /// The cost of approvals in ways: for each way that asks for some, the lines of all others are gathered, since a
+    /// person is counted for one of them alone.
+    fn approvals(&self, profile: &Profile) -> u64 {
+        let of_exceptions = profile.exceptions.iter().flat_map(|exception| &exception.requirements);
+        let ids = || profile.requirements.iter().chain(of_exceptions.clone());
+        let ways = ids().fold(0u64, |sum, id| sum.saturating_add(self.approving(*id).1));
+        let gathered = ids().fold(0u64, |sum, id| sum.saturating_add(self.requirement(*id)));
+        ways.saturating_mul(gathered)
+    }
+
+    fn is_approving(&self, way: &Way) -> bool {
+        way.requirements.iter().any(|id| self.approving(*id).0)
+    }
+
+    fn approving(&self, id: RequirementId) -> (bool, u64) {
+        let index = usize::try_from(id.0).unwrap_or(usize::MAX);
+        self.approving.get(index).copied().unwrap_or((true, u64::MAX))
+    }
+
+    fn requirement(&self, id: RequirementId) -> u64 {
+        let index = usize::try_from(id.0).unwrap_or(usize::MAX);
+        self.requirements.get(index).copied().unwrap_or(u64::MAX)
     }
 
     fn expr(&self, id: ExprId) -> u64 {
@@ -108,11 +145,7 @@ impl Costs {
     }
 
     fn lines(&self, ids: &[RequirementId]) -> u64 {
-        let of_line = |id: &RequirementId| {
-            let index = usize::try_from(id.0).unwrap_or(usize::MAX);
-            self.requirements.get(index).copied().unwrap_or(u64::MAX)
-        };
-        ids.iter().fold(0, |sum, id| sum.saturating_add(of_line(id)))
+        ids.iter().fold(0, |sum, id| sum.saturating_add(self.requirement(*id)))
     }
 }
 

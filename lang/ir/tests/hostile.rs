@@ -129,7 +129,7 @@ fn profiles_of_all_requirements() -> Vec<u8> {
 
 /// Ways in ways that share their lines: what they multiply to is beyond counting, so that it must not be counted out.
 fn tower(levels: usize, lines: usize) -> Program {
-    let mut program = arbitrary::program(5);
+    let mut program = bare();
     let template = Requirement { body: Body::Expr(ExprId(0)), ..program.requirements[0].clone() };
     program.exprs = vec![Expr::Always(true)];
     program.requirements = vec![Requirement { when: vec![], mandate: None, ..template.clone() }];
@@ -138,13 +138,49 @@ fn tower(levels: usize, lines: usize) -> Program {
         let body = Body::OneOf(vec![way]);
         program.requirements.push(Requirement { body, when: vec![], mandate: None, ..template.clone() });
     }
+    program.profiles[0].requirements = vec![RequirementId(levels as u32)];
+    program.fill_costs();
+    program
+}
+
+/// A program with one profile that has nothing but requirements.
+fn bare() -> Program {
+    let mut program = arbitrary::program(5);
     program.profiles.truncate(1);
     program.authorities.iter_mut().for_each(|authority| authority.certified_as = None);
     let profile = &mut program.profiles[0];
-    profile.requirements = vec![RequirementId(levels as u32)];
     (profile.contents, profile.obligations, profile.exceptions) = (vec![], vec![], vec![]);
+    program
+}
+
+/// As many `one of`, each with as many ways that ask for an approval.
+fn approving(one_ofs: usize, ways: usize) -> Program {
+    let mut program = bare();
+    let template = program.requirements[0].clone();
+    let approval = Body::Approve(Approval { count: 1, group: 0 });
+    program.exprs = vec![Expr::Always(true)];
+    program.requirements =
+        vec![Requirement { body: approval, when: vec![], mandate: None, ..template.clone() }];
+    for _ in 0..one_ofs {
+        let way = |at: usize| Way { name: format!("w{at}"), doc: None, requirements: vec![RequirementId(0)] };
+        let body = Body::OneOf((0..ways).map(way).collect());
+        program.requirements.push(Requirement { body, when: vec![], mandate: None, ..template.clone() });
+    }
+    program.profiles[0].requirements = (1..=one_ofs).map(|at| RequirementId(at as u32)).collect();
     program.fill_costs();
     program
+}
+
+#[test]
+fn each_way_that_asks_for_approvals_is_charged_for_the_lines_of_all_others() {
+    // A line costs two, a `one of` its lines and one; for each of the six ways all of them are gone through.
+    let lines = 2 * (1 + 3 * 2);
+    assert_eq!(approving(2, 3).profiles[0].cost, 1 + lines + 6 * lines);
+    assert_eq!(check(&approving(2, 3)), Ok(()));
+    answers("ways with approvals", [("ways".to_owned(), approving(512, 256).encode())], |bytes| {
+        let refused = Program::decode(bytes);
+        assert!(matches!(refused, Err(DecodeError::Limit { what: "cost of a profile", .. })), "{refused:?}");
+    });
 }
 
 #[test]

@@ -189,19 +189,20 @@ fn anchor_of<'p>(program: &'p Program, anchor: &AnchorRef, facts: &Facts) -> Opt
     program.anchors.iter().flat_map(|set| &set.anchors).find(serves)
 }
 
-/// The table of these facts, with the purpose of their anchor as the program has it.
-pub(crate) fn table(program: &Program, facts: &Facts) -> FactTable {
+/// The table of these facts, with the purpose of their anchor as the program has it: of attested facts, and of those
+/// that a catalogue says of a module which the evidence identifies with others' help.
+pub fn table(program: &Program, facts: &Facts) -> FactTable {
     let mut table = facts.table().clone();
     if facts.provenance().is_none() {
         return table;
     }
     let purpose = purpose_of(program, facts);
-    let attested: Vec<(Path, Fact)> = table
+    let of_evidence: Vec<(Path, Fact)> = table
         .known()
-        .filter(|(_, fact)| fact.grade == Grade::Attested)
+        .filter(|(_, fact)| fact.grade == Grade::Attested || fact.source.is_some())
         .map(|(path, fact)| (path, Fact { purpose, ..fact.clone() }))
         .collect();
-    for (path, mut fact) in attested {
+    for (path, mut fact) in of_evidence {
         if path.fact.def().path == "evidence.anchor.purpose"
             && let Some(word) = Words::Purpose.word(purpose.name())
         {

@@ -9,15 +9,17 @@
 )]
 mod common;
 
-use common::{NOW, anchored, key, program, word};
+use common::{NOW, anchored, key, path, program, word};
 use pkic_facts::anchors::AnchorSet;
+use pkic_facts::catalogue::{Catalogue, Rows, Trust};
 use pkic_facts::crypto::{Hash, Scheme, Sha256Digest, Strength};
+use pkic_facts::envelope::{self, Kind, Manifest};
 use pkic_facts::facts::{Carried, Emission, Facts, Statement};
 use pkic_facts::reject::Reject;
 use pkic_facts::verified::{Evidence, SignedBytes, TrustedKey, Verified, join, mint};
 use pkic_ir::{AnchorDef, Program};
-use pkic_runtime::appraise::purpose_of;
-use pkic_vocab::{Purpose, Words};
+use pkic_runtime::appraise::{purpose_of, table};
+use pkic_vocab::{Grade, Purpose, Value, Words};
 use rcgen::{KeyPair, PublicKeyData, SigningKey};
 
 /// What two witnesses say together.
@@ -36,6 +38,7 @@ impl Statement for Joint {
 
     fn emit(&self, to: &mut Emission) {
         to.statement_word("key.storage", Words::Storage, "se");
+        to.statement_word("module.vendor", Words::Vendor, "nxp");
     }
 }
 
@@ -109,4 +112,35 @@ fn an_anchor_for_another_format_is_not_named() {
     assert_eq!(purpose_of(&program, &facts), Purpose::Production);
     program.anchors[0].anchors[2].formats = vec![word(Words::Format, "yubikey-piv")];
     assert_eq!(purpose_of(&program, &facts), Purpose::Unspecified);
+}
+
+/// A catalogue that says where keys of a model live, known by the evidence's vendor and somebody else's word for the
+/// model.
+fn catalogue() -> Catalogue {
+    let rows = r#"{"class": [{"id": "a", "match": {"vendor": "nxp", "models": ["SE050"]}, "storage": "se.discrete",
+        "source": {"title": "t", "dated": "2026-01-01"}}]}"#;
+    let rows: Rows = serde_json::from_str(rows).unwrap();
+    let key = envelope::SigningKey::from_pkcs8(&key().serialize_der()).unwrap();
+    let (name, previous) = ("modules".to_owned(), None);
+    let manifest =
+        Manifest { kind: Kind::Catalogue, name, sequence: 1, previous, created: NOW, stale_after: NOW };
+    let bytes = envelope::seal(&manifest, &rows.to_payload().unwrap(), &key).unwrap();
+    let trust = Trust { names: &["modules"], signers: &[key.spki_digest()], age_s_max: None };
+    Catalogue::open(&bytes, &trust, None, NOW).unwrap()
+}
+
+#[test]
+fn what_a_catalogue_says_of_evidence_is_worth_what_the_policy_says_of_its_anchor() {
+    let witnesses = [key(), key()];
+    let mut facts = facts(&witnesses, ["production", "production"]);
+    facts.observe("module.model", Value::Text("SE050".into())).unwrap();
+    assert_eq!(facts.endorse(&catalogue()).unwrap(), ["a"]);
+    for (words, purpose) in
+        [([Some(Purpose::Production); 2], Purpose::Production), ([None; 2], Purpose::Unspecified)]
+    {
+        let table = table(&policy(&witnesses, words), &facts);
+        let storage = table.fact(&path("key.storage")).unwrap();
+        assert_eq!(storage.value, Value::Word(word(Words::Storage, "se.discrete")));
+        assert_eq!((storage.grade, storage.purpose), (Grade::Observed, purpose));
+    }
 }

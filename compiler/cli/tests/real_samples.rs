@@ -146,6 +146,37 @@ fn five_yubikeys_are_permitted_as_tokens_and_refused_as_hsms() {
     }
 }
 
+/// The samples' names are short of what code signing certificates need; nothing about a key may be among the failures
+/// of a token whose key is strong enough.
+#[test]
+fn real_tokens_meet_what_the_library_asks_of_code_signing_keys() {
+    let Some(samples) = samples() else { return };
+    let bench = Bench::new("library", &samples, &ANCHORS);
+    let policy = |adopt: &str| {
+        let text =
+            format!("edition 2026\npolicy example.signing \"1.0.0\"\n\nuse std \"2026.11.0\"\n{adopt}\n");
+        std::fs::write(bench.folder.join("tokens.pki"), text).unwrap();
+    };
+    let (country, organization) = ("contents.subject.country", "contents.subject.organization");
+    policy("adopt std.anchors.yubico-piv");
+    for (name, expected) in [
+        ("fw527_9a_rsa2048", vec![country, organization, "key.algorithm"]),
+        ("fw543_9a_p384_ext3_1", vec![country, organization]),
+        ("fw571_9c_p384", vec![country, organization]),
+        ("fw574_9a_ec_newroot", vec![country]),
+    ] {
+        let (code, json) = bench.decide("std.code-signing", &samples.join(name).with_extension("csr.pem"));
+        assert_eq!((code, failing(&json)), (1, expected.into_iter().collect()), "{name}");
+    }
+    policy("");
+    let (_, json) = bench.decide("std.code-signing", &samples.join("fw574_9a_ec_newroot.csr.pem"));
+    assert_eq!(
+        failing(&json),
+        BTreeSet::from([country, "key-protection", "key.storage"]),
+        "nobody adopted its root"
+    );
+}
+
 #[test]
 fn preview_roots_and_no_roots_prove_nothing() {
     let Some(samples) = samples() else { return };

@@ -176,7 +176,7 @@ pub fn purpose_of(program: &Program, facts: &Facts) -> Purpose {
     anchors.map(purpose).max().unwrap_or(Purpose::Unspecified)
 }
 
-/// What the program says of an anchor, for the format of these facts.
+/// What the program says of an anchor, for the format of these facts; of several words, the farthest from production.
 fn anchor_of<'p>(program: &'p Program, anchor: &AnchorRef, facts: &Facts) -> Option<&'p AnchorDef> {
     let format = match facts.table().fact(&path("evidence.format")?).map(|fact| &fact.value) {
         Some(Value::Word(format)) => Some(*format),
@@ -186,7 +186,7 @@ fn anchor_of<'p>(program: &'p Program, anchor: &AnchorRef, facts: &Facts) -> Opt
         named.spki_sha256 == anchor.spki.0
             && (named.formats.is_empty() || format.is_some_and(|format| named.formats.contains(&format)))
     };
-    program.anchors.iter().flat_map(|set| &set.anchors).find(serves)
+    program.anchors.iter().flat_map(|set| &set.anchors).filter(serves).max_by_key(|named| named.purpose)
 }
 
 /// The table of these facts, with the purpose of their anchor as the program has it: of attested facts, and of those

@@ -114,6 +114,21 @@ fn an_anchor_for_another_format_is_not_named() {
     assert_eq!(purpose_of(&program, &facts), Purpose::Unspecified);
 }
 
+#[test]
+fn of_two_words_for_one_anchor_the_farther_from_production_counts() {
+    let witnesses = [key(), key()];
+    let facts = facts(&witnesses, ["production", "production"]);
+    for purposes in [[Purpose::Production, Purpose::Test], [Purpose::Test, Purpose::Production]] {
+        let mut program = policy(&witnesses, [Some(Purpose::Production), Some(purposes[0])]);
+        let mut other = program.anchors[0].clone();
+        other.name = "zzz.others".to_owned();
+        other.anchors = vec![AnchorDef { purpose: purposes[1], ..other.anchors[2].clone() }];
+        program.anchors.push(other);
+        pkic_ir::check(&program).unwrap();
+        assert_eq!(purpose_of(&program, &facts), Purpose::Test, "{purposes:?}");
+    }
+}
+
 /// A catalogue that says where keys of a model live, known by the evidence's vendor and somebody else's word for the
 /// model.
 fn catalogue() -> Catalogue {

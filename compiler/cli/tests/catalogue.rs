@@ -3,8 +3,10 @@
 //!
 //! Samples are read as in `real_samples.rs`.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic, missing_docs)]
-#![allow(clippy::print_stderr)]
+#![allow(clippy::print_stderr, unreachable_pub)]
+mod samples;
 
+use samples::{tree, yubikeys};
 use serde_json::Value;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
@@ -46,22 +48,6 @@ level = 1
 status = "STATUS"
 source = { title = "CMVP", dated = "DATED" }
 "#;
-
-fn tree() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
-}
-
-fn samples() -> Option<PathBuf> {
-    let folder = std::env::var_os("PKIC_SAMPLES")
-        .map_or_else(|| tree().join("../shared/evidence-samples"), PathBuf::from)
-        .join("yubikey-piv");
-    if folder.is_dir() {
-        return Some(folder);
-    }
-    eprintln!("skipped: no samples in {}", folder.display());
-    assert!(std::env::var_os("CI").is_none_or(|ci| ci != "true"), "samples may not be skipped in CI");
-    None
-}
 
 /// A folder with a policy, anchors and the catalogues of August and October; gone when dropped.
 struct Bench {
@@ -165,7 +151,7 @@ const CERTIFIED: [&str; 2] = ["module.fips-140-2.level", "module.fips-140-2.stat
 
 #[test]
 fn a_decision_of_august_is_replayed_with_the_catalogue_of_august_alone() {
-    let Some(samples) = samples() else { return };
+    let Some(samples) = yubikeys() else { return };
     let bench = Bench::new("replay", &samples);
     let (first, bytes) = bench.decide("2026-08-15", Some("august.pkic"));
     assert_eq!(first["decision"], "permit", "{first:#}");
@@ -190,7 +176,7 @@ fn a_decision_of_august_is_replayed_with_the_catalogue_of_august_alone() {
 
 #[test]
 fn certification_comes_from_a_catalogue_alone_and_is_known_as_well_as_the_module() {
-    let Some(samples) = samples() else { return };
+    let Some(samples) = yubikeys() else { return };
     let bench = Bench::new("grade", &samples);
     let (without, _) = bench.decide("2026-08-15", None);
     assert_eq!((without["decision"].as_str(), failing(&without)), (Some("refuse"), CERTIFIED.to_vec()));
@@ -255,7 +241,7 @@ fn rows_take_their_status_from_published_lists() {
         let (code, message) = build(row, list);
         assert!(code == 2 && message.contains(why), "{row}: {code} {message}");
     }
-    let Some(samples) = samples() else { return };
+    let Some(samples) = yubikeys() else { return };
     let lists = samples.join("../certification-lists");
     std::fs::copy(lists.join("cc_toy_dataset.json"), work.join("cc.json")).unwrap();
     let cc = std::fs::read_to_string(work.join("cc.json")).unwrap();

@@ -3,8 +3,10 @@
 //! The samples are public and not ours, so they are not in this tree: they are read from `PKIC_SAMPLES`, or from
 //! `../shared/evidence-samples` beside it. Without them the tests say what they skip, and fail where `CI=true`.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic, missing_docs)]
-#![allow(clippy::print_stderr)]
+#![allow(clippy::print_stderr, unreachable_pub)]
+mod samples;
 
+use samples::yubikeys;
 use serde_json::Value;
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -48,23 +50,6 @@ profile server {
     }
 }
 "#;
-
-fn tree() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
-}
-
-/// The folder of samples; `None` where there is none and that is allowed.
-fn samples() -> Option<PathBuf> {
-    let folder = std::env::var_os("PKIC_SAMPLES")
-        .map_or_else(|| tree().join("../shared/evidence-samples"), PathBuf::from)
-        .join("yubikey-piv");
-    if folder.is_dir() {
-        return Some(folder);
-    }
-    eprintln!("skipped: no samples in {}", folder.display());
-    assert!(std::env::var_os("CI").is_none_or(|ci| ci != "true"), "samples may not be skipped in CI");
-    None
-}
 
 /// A folder with the policy and the vendor's certificates, gone when dropped.
 struct Bench {
@@ -131,7 +116,7 @@ const ANCHORS: [&str; 2] = ["yubico-ca-certs.txt", "yubico-intermediate.pem"];
 
 #[test]
 fn five_yubikeys_are_permitted_as_tokens_and_refused_as_hsms() {
-    let Some(samples) = samples() else { return };
+    let Some(samples) = yubikeys() else { return };
     let bench = Bench::new("permit", &samples, &ANCHORS);
     for name in REQUESTS {
         let csr = samples.join(name).with_extension("csr.pem");
@@ -150,7 +135,7 @@ fn five_yubikeys_are_permitted_as_tokens_and_refused_as_hsms() {
 /// of a token whose key is strong enough.
 #[test]
 fn real_tokens_meet_what_the_library_asks_of_code_signing_keys() {
-    let Some(samples) = samples() else { return };
+    let Some(samples) = yubikeys() else { return };
     let bench = Bench::new("library", &samples, &ANCHORS);
     let policy = |adopt: &str| {
         let text =
@@ -179,7 +164,7 @@ fn real_tokens_meet_what_the_library_asks_of_code_signing_keys() {
 
 #[test]
 fn preview_roots_and_no_roots_prove_nothing() {
-    let Some(samples) = samples() else { return };
+    let Some(samples) = yubikeys() else { return };
     let hardware = BTreeSet::from(["key.export", "key.origin", "key.storage", "module.vendor"]);
     for (name, anchors) in [("preview", &["yubico-piv-preview-ca-certs.pem"][..]), ("none", &[])] {
         let bench = Bench::new(name, &samples, anchors);
@@ -192,7 +177,7 @@ fn preview_roots_and_no_roots_prove_nothing() {
 
 #[test]
 fn a_changed_request_is_refused() {
-    let Some(samples) = samples() else { return };
+    let Some(samples) = yubikeys() else { return };
     let bench = Bench::new("changed", &samples, &ANCHORS);
     let csr = std::fs::read_to_string(samples.join("fw571_9c_p384.csr.pem")).unwrap();
     let mut der = pem_to_der(&csr);

@@ -8,8 +8,14 @@
 #![allow(clippy::result_large_err)]
 
 pub mod appraise;
+pub mod container;
 pub mod formats;
+pub mod spki;
 pub mod tpm;
 pub mod yubikey_piv;
+
+mod cbor;
+mod cose;
+mod webauthn;
 
 pub use appraise::{Appraisal, Input, Verdict, appraise};

@@ -14,9 +14,9 @@ mod tpm_support;
 
 use nasty::{Nasty, SIZE, answers, cbor, der, element, filled, json, noise, numbered, pem, pem_block};
 use pkic_evidence::appraise::{Input, appraise, appraise_as};
+use pkic_evidence::container::{MEMBER_LEN_BYTES_MAX, write};
 use pkic_evidence::formats::FORMATS;
 use pkic_evidence::tpm::activation::{Credential, EndorsementKey};
-use pkic_evidence::tpm::container::{MEMBER_LEN_BYTES_MAX, write};
 use pkic_evidence::tpm::public::Public;
 use pkic_evidence::tpm::structures::{Attest, CreationData, Signature};
 use pkic_facts::anchors::AnchorSet;

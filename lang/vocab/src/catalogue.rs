@@ -221,6 +221,8 @@ const LAYER: &[RecordField] = &[
     RecordField { name: "mode", ty: Type::Word(Words::LayerMode) },
     RecordField { name: "code-hash", ty: Type::Bytes },
 ];
+const MEASUREMENT: &[RecordField] =
+    &[RecordField { name: "name", ty: Type::Text }, RecordField { name: "digest", ty: Type::Bytes }];
 
 /// Every fact, in the order of its subject.
 pub const CATALOGUE: &[FactDef] = &[
@@ -292,6 +294,19 @@ pub const CATALOGUE: &[FactDef] = &[
     ),
     module("module.serial", Type::Text, "serial number", PKIX_EVIDENCE),
     module("module.firmware", Type::Text, "firmware version", PKIX_EVIDENCE),
+    module(
+        "module.vendor-id",
+        Type::Int,
+        "vendor of the product, by the Connectivity Standards Alliance",
+        "Matter core specification 6.2",
+    ),
+    module("module.product-id", Type::Int, "product of that vendor", "Matter core specification 6.2"),
+    module(
+        "module.matter-certification",
+        Type::Word(Words::MatterCertification),
+        "kind of the product's certification declaration",
+        "Matter core specification 6.3",
+    ),
     module("module.mode", Type::Word(Words::ModuleMode), "mode that the module runs in", PKIX_EVIDENCE),
     module("module.fips-140-2.level", Type::Int, "level of its FIPS 140-2 validation, by catalogue", "CMVP"),
     module("module.fips-140-2.status", Type::Word(Words::Validation), "status of that validation", "CMVP"),
@@ -336,6 +351,63 @@ pub const CATALOGUE: &[FactDef] = &[
         "boot layers, first to last",
         "Open Profile for DICE",
     ),
+    platform(
+        "platform.measurements",
+        Type::List(&Type::Record(MEASUREMENT)),
+        "digests of what runs on the platform, by the name that the format gives them, such as `pcr0`",
+        "RFC 9711; AWS Nitro Enclaves",
+    ),
+    platform("platform.debug", Type::Bool, "whether the platform is open to debugging", "RFC 9711, 4.2.9"),
+    platform("platform.lifecycle", Type::Word(Words::Lifecycle), "state of its life", "RFC 9783, 4.3.1"),
+    platform(
+        "platform.boot",
+        Type::Word(Words::Boot),
+        "what has booted",
+        "Android Key Attestation, RootOfTrust",
+    ),
+    platform(
+        "platform.boot-key",
+        Type::Bytes,
+        "digest of the key that verified what has booted",
+        "Android Key Attestation, RootOfTrust",
+    ),
+    platform(
+        "platform.locked",
+        Type::Bool,
+        "whether the boot loader takes only signed software",
+        "Android Key Attestation, RootOfTrust",
+    ),
+    platform("platform.os-version", Type::Text, "version of the operating system", "Android Key Attestation"),
+    platform(
+        "platform.os-patch",
+        Type::Date,
+        "security patch level of the operating system; a month stands for its first day",
+        "Android Key Attestation",
+    ),
+    platform(
+        "platform.boot-patch",
+        Type::Date,
+        "security patch level of the boot image",
+        "Android Key Attestation",
+    ),
+    platform(
+        "platform.vendor-patch",
+        Type::Date,
+        "security patch level of the vendor image",
+        "Android Key Attestation",
+    ),
+    platform(
+        "platform.integrity-protection",
+        Type::Bool,
+        "whether the system's files are protected from its administrator",
+        "Apple managed device attestation",
+    ),
+    platform(
+        "platform.third-party-kernel",
+        Type::Bool,
+        "whether kernel extensions of others may load",
+        "Apple managed device attestation",
+    ),
     platform("node.attested", Type::Bool, "whether the workload's node was attested", "SPIFFE"),
     platform("node.storage", Type::Word(Words::Storage), "where the node's attestation key lives", DESIGN_D4),
     platform("node.freshness", Type::Word(Words::Freshness), "freshness of the node's evidence", DESIGN_D4),
@@ -377,6 +449,36 @@ pub const CATALOGUE: &[FactDef] = &[
         Grade::Attested,
         "purpose of the trust anchor",
         DESIGN_D4,
+    ),
+    evidence(
+        "evidence.revocation",
+        Type::Word(Words::Revocation),
+        "what dated lists say of the certificates on the evidence's path; revoked ones are refused",
+        "RFC 5280 section 5; Android Key Attestation status list",
+    ),
+    fact(
+        "evidence.verifier.name",
+        Subject::Evidence,
+        Type::Text,
+        Grade::Witnessed,
+        "the external verifier whose result this is",
+        "draft-ietf-rats-ear",
+    ),
+    fact(
+        "evidence.verifier.status",
+        Subject::Evidence,
+        Type::Word(Words::VerifierStatus),
+        Grade::Witnessed,
+        "what the external verifier concludes",
+        "draft-ietf-rats-ar4si",
+    ),
+    fact(
+        "evidence.verifier.policy",
+        Subject::Evidence,
+        Type::Text,
+        Grade::Witnessed,
+        "policy that the external verifier appraised by",
+        "draft-ietf-rats-ear",
     ),
     witness("witness.split-knowledge.present", "whether people hold the key in parts", "PCI DSS 3.7.6"),
     witness(
@@ -632,7 +734,9 @@ mod tests {
     fn what_protects_a_key_is_never_taken_on_trust() {
         for def in CATALOGUE {
             let protects = matches!(def.subject, Subject::Module | Subject::Platform | Subject::Evidence);
-            assert!(!protects || def.floor == Grade::Attested, "{}", def.path);
+            let is_told = def.path.starts_with("evidence.verifier.");
+            let floor = if is_told { Grade::Witnessed } else { Grade::Attested };
+            assert!(!protects || def.floor == floor, "{}", def.path);
             assert!(def.openness == Openness::Open || def.subject == Subject::Certificate, "{}", def.path);
         }
         for path in ["key.storage", "key.origin", "key.export"] {

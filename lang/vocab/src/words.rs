@@ -56,6 +56,16 @@ pub enum Words {
     LayerMode,
     /// Bits of the key usage extension (RFC 5280 section 4.2.1.3).
     KeyUsage,
+    /// What has booted (Android Keymaster, verified boot state).
+    Boot,
+    /// Where a device stands in its life (RFC 9783 section 4.3.1).
+    Lifecycle,
+    /// What an external verifier concludes (AR4SI tiers).
+    VerifierStatus,
+    /// What is known of revocation along the evidence's path.
+    Revocation,
+    /// Kind of a certification declaration (Matter core specification 6.3).
+    MatterCertification,
 }
 
 const fn word(name: &'static str, doc: &'static str) -> WordDef {
@@ -182,6 +192,7 @@ const VENDOR: &[WordDef] = &[
     word("nuvoton", "Nuvoton"),
     word("nvidia", "NVIDIA"),
     word("nxp", "NXP"),
+    word("oxide", "Oxide Computer"),
     word("qualcomm", "Qualcomm"),
     word("samsung", "Samsung"),
     word("securosys", "Securosys"),
@@ -220,6 +231,18 @@ const FORMAT: &[WordDef] = &[
     word("webauthn-packed", "WebAuthn attestation statement `packed`"),
     word("ear", "EAT attestation result of an external verifier"),
     word("statement", "signed statement of a person or body"),
+    word("tpm2-quote", "TPM2_Quote over platform configuration registers; says nothing about a key"),
+    word("tpm2-certificate", "certificate of a TPM's endorsement or attestation key (TCG EK profile)"),
+    word("ieee-8021ar", "device identity certificate (IEEE 802.1AR, TCG DevID profile)"),
+    word("parsec-tpm", "Parsec key and platform attestation by a TPM"),
+    word("webauthn-u2f", "WebAuthn attestation statement `fido-u2f`"),
+    word("webauthn-apple", "WebAuthn attestation statement `apple`"),
+    word("webauthn-android-key", "WebAuthn attestation statement `android-key`"),
+    word("apple-app-attest", "Apple App Attest; its keys sign no certification request"),
+    word("azure-managed-hsm", "Azure Managed HSM key attestation"),
+    word("nxp-se05x", "NXP EdgeLock SE05x attested read of an object"),
+    word("optiga-trust-m", "Infineon OPTIGA Trust M device certificate"),
+    word("gsma-euicc", "GSMA eUICC certificate chain (SGP.22)"),
 ];
 
 const FRESHNESS: &[WordDef] = &[
@@ -293,6 +316,41 @@ const LAYER_MODE: &[WordDef] = &[
     word("recovery", "recovery or maintenance"),
 ];
 
+const BOOT: &[WordDef] = &[
+    word("verified", "the vendor's software alone has booted"),
+    word("self-signed", "software that the owner signed has booted"),
+    word("unverified", "anything may have booted"),
+    word("failed", "verification of the boot chain failed"),
+];
+
+const LIFECYCLE: &[WordDef] = &[
+    word("unknown", "the device does not say"),
+    word("assembly-and-test", "being made"),
+    word("provisioning", "being given its secrets"),
+    word("secured", "in the field, its root of trust closed"),
+    word("debug", "open to debugging outside its root of trust"),
+    word("recoverable-debug", "its root of trust open to debugging, and able to return"),
+    word("decommissioned", "out of service"),
+];
+
+const VERIFIER_STATUS: &[WordDef] = &[
+    word("affirming", "the verifier affirms"),
+    word("none", "the verifier makes no claim"),
+    word("warning", "the verifier warns"),
+    word("contraindicated", "the verifier advises against trust"),
+];
+
+const REVOCATION: &[WordDef] = &[
+    word("good", "a list in force has none of the evidence's certificates"),
+    word("unpublished", "the vendor publishes no list for them, and the deployment says so"),
+];
+
+const MATTER_CERTIFICATION: &[WordDef] = &[
+    word("development", "for development and test"),
+    word("provisional", "provisional, before certification ends"),
+    word("official", "certified"),
+];
+
 const KEY_USAGE: &[WordDef] = &[
     word("digital-signature", "bit 0"),
     word("non-repudiation", "bit 1"),
@@ -307,7 +365,7 @@ const KEY_USAGE: &[WordDef] = &[
 
 impl Words {
     /// All enumerations.
-    pub const ALL: [Words; 20] = [
+    pub const ALL: [Words; 25] = [
         Words::Storage,
         Words::Algorithm,
         Words::Origin,
@@ -328,6 +386,11 @@ impl Words {
         Words::Severity,
         Words::LayerMode,
         Words::KeyUsage,
+        Words::Boot,
+        Words::Lifecycle,
+        Words::VerifierStatus,
+        Words::Revocation,
+        Words::MatterCertification,
     ];
 
     /// The name of this type in policies (`let x : storage = …`) and in the IR.
@@ -353,10 +416,15 @@ impl Words {
             Words::Severity => "severity",
             Words::LayerMode => "layer-mode",
             Words::KeyUsage => "key-usage",
+            Words::Boot => "boot",
+            Words::Lifecycle => "lifecycle",
+            Words::VerifierStatus => "verifier-status",
+            Words::Revocation => "revocation",
+            Words::MatterCertification => "matter-certification",
         }
     }
 
-    /// The words, parents before their children. At most 32.
+    /// The words, parents before their children. At most 64.
     pub const fn words(self) -> &'static [WordDef] {
         match self {
             Words::Storage => STORAGE,
@@ -379,6 +447,11 @@ impl Words {
             Words::Severity => SEVERITY,
             Words::LayerMode => LAYER_MODE,
             Words::KeyUsage => KEY_USAGE,
+            Words::Boot => BOOT,
+            Words::Lifecycle => LIFECYCLE,
+            Words::VerifierStatus => VERIFIER_STATUS,
+            Words::Revocation => REVOCATION,
+            Words::MatterCertification => MATTER_CERTIFICATION,
         }
     }
 
@@ -477,7 +550,7 @@ impl Leaves {
 }
 
 /// Words of the longest enumeration; a test compares.
-const WORDS_LEN_MAX: usize = 32;
+const WORDS_LEN_MAX: usize = 64;
 
 /// The leaves below every word, by enumeration and index: decisions look them up by the million.
 static LEAVES: [[Leaves; WORDS_LEN_MAX]; Words::ALL.len()] = leaves_of_all();

@@ -5,9 +5,9 @@
 //!
 //! Source: TPM 2.0 Library, Part 1, section 24 (credential protection), section 11.4.10 (KDFa and KDFe), annexes B.10.4 and C.6.4
 //! (secret sharing with RSA and ECC); TCG EK Credential Profile 2.5, annex B (which algorithms go with which endorsement key).
-use super::public::padded;
 use super::structures::digest_len_bytes;
 use super::wire::Reader;
+use crate::spki::{padded, rsa_spki};
 use aws_lc_rs::agreement;
 use aws_lc_rs::cipher::{AES_128, AES_256, EncryptingKey, EncryptionContext, UnboundCipherKey};
 use aws_lc_rs::iv::FixedLength;
@@ -139,7 +139,7 @@ impl EndorsementKey {
             Hash::Sha512 => &rsa::OAEP_SHA512_MGF1SHA512,
             _ => &rsa::OAEP_SHA256_MGF1SHA256,
         };
-        let spki = super::public::rsa_spki(&self.octets);
+        let spki = rsa_spki(&self.octets);
         let key = rsa::PublicEncryptingKey::from_der(&spki)
             .map_err(|_| ActivationError::Crypto { operation: "reading the RSA key" })?;
         let key = rsa::OaepPublicEncryptingKey::new(key).map_err(failed)?;

@@ -12,7 +12,6 @@
 //!
 //! Source: TPM 2.0 Library, Part 1, sections 24 and 31; Part 2, section 10.12; Part 3, sections 18.2 and 18.3;
 //! TCG TPM 2.0 Keys for Device Identity and Attestation 1.0, section 5.
-use super::container::Container;
 use super::ek::{
     ATTESTATION_KEY_PURPOSE, CERTIFICATE_POLICIES, Device, ENDORSEMENT_KEY_PURPOSE, without_padding,
 };
@@ -20,6 +19,7 @@ use super::key::{Certification, Key};
 use super::public::Public;
 use super::structures::{Attest, Attested, CreationData, Signature, hash_of_name};
 use crate::appraise::{Appraised, Input, NotVerified};
+use crate::container::Container;
 use crate::formats::Format;
 use core::marker::PhantomData;
 use pkic_facts::certificate::Certificate;

@@ -7,9 +7,7 @@
 //! Not here: which kind of TPM a model is, and what is known against it. Both come from catalogues, by vendor, model and firmware.
 pub mod activation;
 pub mod certify;
-pub mod container;
 pub mod csr_attestation;
-mod der_write;
 pub mod ek;
 pub mod key;
 pub mod public;

@@ -1,12 +1,12 @@
 //! An object's public area, its Name, and its key as a subjectPublicKeyInfo.
 //!
 //! Source: TPM 2.0 Library, Part 2, section 12.2 (`TPMT_PUBLIC`) and Part 1, section 16 (Names).
-use super::der_write;
 use super::structures::{
     DIGEST_LEN_MAX, RSA_LEN_MAX, TPM_ALG_ECDSA, TPM_ALG_RSAPSS, TPM_ALG_RSASSA, hash_from_id, hash_id,
     unsupported,
 };
 use super::wire::{Reader, without_size_prefix};
+use crate::spki::{Curve, ecc_spki, rsa_key_spki};
 use pkic_facts::crypto::Hash;
 use pkic_facts::reject::{Operand, Reject};
 
@@ -55,54 +55,6 @@ pub enum PublicKey {
         /// The public exponent; the wire's 0 is read as 65537.
         exponent: u32,
     },
-}
-
-/// A curve, `TPMI_ECC_CURVE`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Curve {
-    /// `TPM_ECC_NIST_P256`.
-    P256,
-    /// `TPM_ECC_NIST_P384`.
-    P384,
-    /// `TPM_ECC_NIST_P521`.
-    P521,
-}
-
-impl Curve {
-    /// The length of a coordinate, in bytes.
-    pub const fn coordinate_len_bytes(self) -> usize {
-        match self {
-            Self::P256 => 32,
-            Self::P384 => 48,
-            Self::P521 => 66,
-        }
-    }
-
-    const fn algorithm_identifier(self) -> &'static [u8] {
-        match self {
-            Self::P256 => &[
-                0x30, 0x13, 0x06, 0x07, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x02, 0x01, 0x06, 0x08, 0x2a, 0x86,
-                0x48, 0xce, 0x3d, 0x03, 0x01, 0x07,
-            ],
-            Self::P384 => &[
-                0x30, 0x10, 0x06, 0x07, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x02, 0x01, 0x06, 0x05, 0x2b, 0x81,
-                0x04, 0x00, 0x22,
-            ],
-            Self::P521 => &[
-                0x30, 0x10, 0x06, 0x07, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x02, 0x01, 0x06, 0x05, 0x2b, 0x81,
-                0x04, 0x00, 0x23,
-            ],
-        }
-    }
-
-    fn from_id(id: u16) -> Result<Self, Reject> {
-        match id {
-            0x0003 => Ok(Self::P256),
-            0x0004 => Ok(Self::P384),
-            0x0005 => Ok(Self::P521),
-            other => Err(unsupported(other)),
-        }
-    }
 }
 
 /// The symmetric algorithm that protects what a storage key wraps: `TPMT_SYM_DEF_OBJECT`.
@@ -268,38 +220,6 @@ impl Public {
     }
 }
 
-/// The subjectPublicKeyInfo of an ECC key; coordinates without leading zeros are padded.
-pub(super) fn ecc_spki(curve: Curve, x: &[u8], y: &[u8]) -> Vec<u8> {
-    let width = curve.coordinate_len_bytes();
-    let point = [vec![0x04], padded(x, width), padded(y, width)].concat();
-    der_write::element(0x30, &[curve.algorithm_identifier(), &bit_string(&point)])
-}
-
-/// The subjectPublicKeyInfo of an RSA key from its big-endian integers.
-pub(super) fn rsa_key_spki(modulus: &[u8], exponent: &[u8]) -> Vec<u8> {
-    rsa_spki(&der_write::element(0x30, &[&der_write::integer(modulus), &der_write::integer(exponent)]))
-}
-
-/// `rsaEncryption` with NULL parameters.
-const RSA_ALGORITHM_IDENTIFIER: &[u8] =
-    &[0x30, 0x0d, 0x06, 0x09, 0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x01, 0x01, 0x05, 0x00];
-
-/// The subjectPublicKeyInfo of an RSAPublicKey.
-pub(super) fn rsa_spki(rsa_public_key: &[u8]) -> Vec<u8> {
-    der_write::element(0x30, &[RSA_ALGORITHM_IDENTIFIER, &bit_string(rsa_public_key)])
-}
-
-fn bit_string(octets: &[u8]) -> Vec<u8> {
-    der_write::element(0x03, &[&[0], octets])
-}
-
-/// `octets`, no longer than `width`, with zeros in front up to `width`.
-pub(super) fn padded(octets: &[u8], width: usize) -> Vec<u8> {
-    let mut out = vec![0; width.saturating_sub(octets.len())];
-    out.extend_from_slice(octets);
-    out
-}
-
 fn read_symmetric(reader: &mut Reader<'_>) -> Result<Option<Symmetric>, Reject> {
     let algorithm = reader.u16("TPMT_SYM_DEF_OBJECT.algorithm")?;
     match algorithm {
@@ -352,7 +272,7 @@ fn read_ecc_key(reader: &mut Reader<'_>) -> Result<PublicKey, Reject> {
         }
         other => return Err(unsupported(other)),
     }
-    let curve = Curve::from_id(reader.u16("TPMS_ECC_PARMS.curveID")?)?;
+    let curve = curve_from_id(reader.u16("TPMS_ECC_PARMS.curveID")?)?;
     let field = "TPMS_ECC_PARMS.kdf";
     if reader.u16(field)? != TPM_ALG_NULL {
         hash_from_id(reader.u16(field)?)?;
@@ -361,4 +281,14 @@ fn read_ecc_key(reader: &mut Reader<'_>) -> Result<PublicKey, Reject> {
     let x = reader.sized("TPMS_ECC_POINT.x", len_max)?.to_vec();
     let y = reader.sized("TPMS_ECC_POINT.y", len_max)?.to_vec();
     Ok(PublicKey::Ecc { curve, x, y })
+}
+
+/// The curve of a `TPMI_ECC_CURVE`.
+fn curve_from_id(id: u16) -> Result<Curve, Reject> {
+    match id {
+        0x0003 => Ok(Curve::P256),
+        0x0004 => Ok(Curve::P384),
+        0x0005 => Ok(Curve::P521),
+        other => Err(unsupported(other)),
+    }
 }

@@ -5,8 +5,8 @@
 //!
 //! Source: TPM 2.0 Library, Part 2: Structures (revision 1.59).
 
-use super::der_write;
 use super::wire::{Reader, without_size_prefix};
+use crate::spki;
 use pkic_facts::crypto::{Hash, Scheme};
 use pkic_facts::reject::{Operand, Reject};
 
@@ -276,9 +276,7 @@ impl Signature {
     /// The signature as X.509 has it: `ECDSA-Sig-Value` in DER (RFC 3279 section 2.2.3), or the RSA octets.
     pub fn octets(&self) -> Vec<u8> {
         match self {
-            Self::Ecdsa { r, s, .. } => {
-                der_write::element(0x30, &[&der_write::integer(r), &der_write::integer(s)])
-            }
+            Self::Ecdsa { r, s, .. } => spki::element(0x30, &[&spki::integer(r), &spki::integer(s)]),
             Self::RsaPss { signature, .. } | Self::RsaSsa { signature, .. } => signature.clone(),
         }
     }

@@ -1,4 +1,4 @@
-//! The container of the TPM formats: a JSON object whose `format` names the format and whose other members are base64.
+//! The container of formats that have none of their own: a JSON object whose `format` names the format and whose other members are base64.
 //!
 //! TPM tools write each structure into a file of its own, and a WebAuthn registration is two byte strings; evidence is one. Members
 //! are standard base64 with padding; lists are arrays of such strings. A member that the format does not have is refused. Nothing

@@ -9,6 +9,7 @@
 
 pub mod appraise;
 pub mod container;
+pub mod fido_mds;
 pub mod formats;
 pub mod spki;
 pub mod tpm;
@@ -16,6 +17,7 @@ pub mod yubikey_piv;
 
 mod cbor;
 mod cose;
+mod jose;
 mod webauthn;
 
 pub use appraise::{Appraisal, Input, Verdict, appraise};

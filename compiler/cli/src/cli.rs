@@ -176,8 +176,14 @@ pub(crate) enum Catalogue {
 #[derive(Debug, Args)]
 pub(crate) struct CatalogueBuild {
     /// Files of rows (docs/catalogue.md)
-    #[arg(required = true, value_name = "FROM.toml")]
+    #[arg(required_unless_present = "mds", value_name = "FROM.toml")]
     pub(crate) from: Vec<PathBuf>,
+    /// A BLOB of the FIDO Metadata Service, whose models become rows
+    #[arg(long, value_name = "BLOB.jwt", requires = "mds_root")]
+    pub(crate) mds: Option<PathBuf>,
+    /// Certificate of the root that the BLOB must lead to
+    #[arg(long, value_name = "ROOT", requires = "mds")]
+    pub(crate) mds_root: Option<PathBuf>,
     /// A list of validations that rows take their status from (dataset of sec-certs, JSON); may be given several times
     #[arg(long, value_name = "LIST.json")]
     pub(crate) list: Vec<PathBuf>,

@@ -15,6 +15,7 @@ use serde::Serialize;
 use std::path::Path;
 
 mod lists;
+mod mds;
 
 /// How long a catalogue counts where nothing else is said: the CMVP changes its list every week, and a quarter is the
 /// longest that anybody should go without reading it.
@@ -38,9 +39,11 @@ fn build(arguments: &CatalogueBuild, world: World) -> Outcome {
             let what = error.message().lines().collect::<Vec<_>>().join(", ");
             Failure::content(path, format!("line {line}: {what}"))
         })?;
-        rows.classes.extend(read.classes);
-        rows.validations.extend(read.validations);
-        rows.advisories.extend(read.advisories);
+        rows.append(read);
+    }
+    let created = inputs::moment(arguments.at, world.now)?;
+    if let (Some(blob), Some(root)) = (&arguments.mds, &arguments.mds_root) {
+        rows.append(mds::rows(blob, root, created)?);
     }
     let mut lists = lists::Lists::default();
     arguments.list.iter().try_for_each(|path| lists.read(path))?;
@@ -52,7 +55,6 @@ fn build(arguments: &CatalogueBuild, world: World) -> Outcome {
     })?;
     let key = signing_key(&arguments.sign)?;
     let previous = arguments.previous.as_deref().map(|path| previous(path, arguments)).transpose()?;
-    let created = inputs::moment(arguments.at, world.now)?;
     let manifest = Manifest {
         kind: Kind::Catalogue,
         name: arguments.name.clone(),
@@ -224,6 +226,7 @@ fn shown_rows(rows: &Rows) -> Vec<Vec<String>> {
             Scheme::Fips1402 => "FIPS 140-2 level",
             Scheme::Fips1403 => "FIPS 140-3 level",
             Scheme::Cc => "Common Criteria EAL",
+            Scheme::Fido => "FIDO level",
             Scheme::Qscd => "qualified signature creation device",
         };
         let level = row.level.map(|level| format!(" {level}")).unwrap_or_default();

@@ -5,11 +5,13 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic, missing_docs)]
 #![allow(clippy::print_stderr, unreachable_pub)]
 mod samples;
+mod work;
 
 use samples::{tree, yubikeys};
 use serde_json::Value;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
+use work::Work;
 
 const POLICY: &str = r#"edition 2026
 policy example.tokens "1.0.0"
@@ -263,57 +265,20 @@ fn rows_take_their_status_from_published_lists() {
     let _ = std::fs::remove_dir_all(&work);
 }
 
-/// A folder with a key that seals, and `pkic` and `openssl` to run in it; gone when dropped.
-struct Work(PathBuf);
-
-impl Drop for Work {
-    fn drop(&mut self) {
-        let _ = std::fs::remove_dir_all(&self.0);
-    }
+fn base64(work: &Work, bytes: impl AsRef<[u8]>) -> String {
+    work.write("bytes", bytes);
+    String::from_utf8(work.openssl("base64 -A -in bytes")).unwrap()
 }
 
-impl Work {
-    fn new(name: &str) -> Work {
-        let work = Work(std::env::temp_dir().join(format!("pkic-{name}-{}", std::process::id())));
-        std::fs::create_dir_all(&work.0).unwrap();
-        work.openssl("genpkey -algorithm ed25519 -out key.pem");
-        work
-    }
-
-    fn openssl(&self, arguments: &str) -> Vec<u8> {
-        let mut command = Command::new("openssl");
-        let output = command.current_dir(&self.0).args(arguments.split(' ')).output().unwrap();
-        assert!(output.status.success(), "{arguments}: {}", String::from_utf8_lossy(&output.stderr));
-        output.stdout
-    }
-
-    /// Exit code and what is printed on either stream.
-    fn pkic(&self, arguments: &str) -> (i32, String) {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_pkic"));
-        let output = command.current_dir(&self.0).args(arguments.split(' ')).output().unwrap();
-        let text = String::from_utf8([output.stdout, output.stderr].concat()).unwrap();
-        (output.status.code().unwrap(), text)
-    }
-
-    fn write(&self, name: &str, bytes: impl AsRef<[u8]>) {
-        std::fs::write(self.0.join(name), bytes).unwrap();
-    }
-
-    fn base64(&self, bytes: impl AsRef<[u8]>) -> String {
-        self.write("bytes", bytes);
-        String::from_utf8(self.openssl("base64 -A -in bytes")).unwrap()
-    }
-
-    /// A JWS by the key in `blob.key`, with the certificate in `blob.crt`.
-    fn jws(&self, payload: &str) -> String {
-        let url_safe = |text: String| text.replace('+', "-").replace('/', "_").replace('=', "");
-        let certificate = self.base64(self.openssl("x509 -in blob.crt -outform DER"));
-        let header = format!(r#"{{"alg":"RS256","x5c":["{certificate}"]}}"#);
-        let message = format!("{}.{}", url_safe(self.base64(header)), url_safe(self.base64(payload)));
-        self.write("message", &message);
-        let signature = self.openssl("dgst -sha256 -sign blob.key message");
-        format!("{message}.{}", url_safe(self.base64(signature)))
-    }
+/// A JWS by the key in `blob.key`, with the certificate in `blob.crt`.
+fn jws(work: &Work, payload: &str) -> String {
+    let url_safe = |text: String| text.replace('+', "-").replace('/', "_").replace('=', "");
+    let certificate = base64(work, work.openssl("x509 -in blob.crt -outform DER"));
+    let header = format!(r#"{{"alg":"RS256","x5c":["{certificate}"]}}"#);
+    let message = format!("{}.{}", url_safe(base64(work, header)), url_safe(base64(work, payload)));
+    work.write("message", &message);
+    let signature = work.openssl("dgst -sha256 -sign blob.key message");
+    format!("{message}.{}", url_safe(base64(work, signature)))
 }
 
 const BUILD_MDS: &str = "-o a.pkic --sign key.pem --name fido --sequence 1";
@@ -373,7 +338,7 @@ fn a_blob_of_the_fido_metadata_service_becomes_rows() {
         model('d', r#""software""#, "internal", &["NOT_FIDO_CERTIFIED"]),
     ];
     let blob = |entries: &str| format!(r#"{{"no":7,"nextUpdate":"2027-02-01","entries":[{entries}]}}"#);
-    work.write("blob.jwt", work.jws(&blob(&models.join(","))));
+    work.write("blob.jwt", jws(&work, &blob(&models.join(","))));
     let arguments = format!("catalogue build --mds blob.jwt --mds-root blob.crt --at 2027-01-15 {BUILD_MDS}");
     let (code, text) = work.pkic(&arguments);
     assert_eq!(code, 0, "{text}");
@@ -396,7 +361,7 @@ fn a_blob_of_the_fido_metadata_service_becomes_rows() {
         (r#"{"aaguid":"x","statusReports":[],"timeOfLastStatusChange":"2027-01-04"}"#, "aaguid"),
         (r#"{"aaguid":"aaaaaaaa-0000-4000-8000-000000000000","statusReports":[]}"#, "timeOfLastStatusChange"),
     ] {
-        work.write("blob.jwt", work.jws(&blob(entries)));
+        work.write("blob.jwt", jws(&work, &blob(entries)));
         let (code, text) = work.pkic(&arguments);
         assert!(code == 2 && text.contains(why), "{text}");
     }

@@ -2,7 +2,8 @@
 //!
 //! A fact's grade and basis follow from the door that it came in by, never from a parameter: [`Facts::claim`] makes
 //! claims, [`Facts::observe`] what the embedding CA vouches for, [`Facts::attest`] what a [`Verified`] statement says,
-//! and [`Facts::endorse`] what a catalogue says of a module that these identify, no better than they identify it.
+//! [`Facts::witness`] what people state, and
+//! [`Facts::endorse`] what a catalogue says of a module that these identify, no better than they identify it.
 //! There is no door from a table, and none that raises a grade. Facts remember the request that they were made of:
 //! evidence is compared with that one, and with no other that a caller might hold.
 use crate::crypto::{Hash, PublicKey, Sha256Digest};
@@ -13,6 +14,7 @@ use pkic_vocab::words::Words;
 use pkic_vocab::{BasisSet, Fact, FactId, FactTable, Grade, Path, Source, Subject, Value};
 
 mod endorse;
+mod witness;
 
 /// What a statement of some evidence format says, once verified.
 ///
@@ -108,6 +110,7 @@ pub struct Facts {
     table: FactTable,
     origin: Option<Origin>,
     attested: Option<Attested>,
+    witnessed: Option<Sha256Digest>,
     endorsed_until: Option<i64>,
 }
 
@@ -127,7 +130,7 @@ impl Default for Facts {
 impl Facts {
     /// Nothing is known, and there is no request: what evidence attests here is bound to no key.
     pub fn new() -> Facts {
-        Facts { table: FactTable::new(), origin: None, attested: None, endorsed_until: None }
+        Facts { table: FactTable::new(), origin: None, attested: None, witnessed: None, endorsed_until: None }
     }
 
     /// What a certification request says of itself: claims, and whether its signature proves possession.

@@ -33,13 +33,7 @@ pub(crate) fn run(what: &Catalogue, world: World) -> Outcome {
 fn build(arguments: &CatalogueBuild, world: World) -> Outcome {
     let mut rows = Rows::default();
     for path in &arguments.from {
-        let text = files::read_text(path, limits::PROGRAM_LEN_BYTES_MAX)?;
-        let read: Rows = toml::from_str(&text).map_err(|error| {
-            let line = error.span().map_or(1, |span| line_of(&text, span.start));
-            let what = error.message().lines().collect::<Vec<_>>().join(", ");
-            Failure::content(path, format!("line {line}: {what}"))
-        })?;
-        rows.append(read);
+        rows.append(files::read_toml(path, limits::PROGRAM_LEN_BYTES_MAX)?);
     }
     let created = inputs::moment(arguments.at, world.now)?;
     if let (Some(blob), Some(root)) = (&arguments.mds, &arguments.mds_root) {
@@ -244,8 +238,4 @@ fn shown_rows(rows: &Rows) -> Vec<Vec<String>> {
         .chain(rows.validations.iter().map(validation))
         .chain(rows.advisories.iter().map(advisory))
         .collect()
-}
-
-fn line_of(text: &str, offset: usize) -> usize {
-    text.bytes().take(offset).filter(|byte| *byte == b'\n').count().saturating_add(1)
 }

@@ -1,6 +1,6 @@
 //! The table of evidence formats. What each answers follows one rule: [`Verdict`](crate::Verdict) has it.
 use crate::appraise::{Appraised, Input, NotVerified};
-use crate::{tpm, yubikey_piv};
+use crate::{tpm, webauthn, yubikey_piv};
 
 /// An evidence format.
 #[derive(Debug, Clone, Copy)]
@@ -21,6 +21,8 @@ pub const FORMATS: &[Format] = &[
     tpm::certify::CERTIFY,
     tpm::certify::CERTIFY_CREATION,
     tpm::webauthn_tpm::FORMAT,
+    webauthn::packed::FORMAT,
+    webauthn::u2f::FORMAT,
     tpm::csr_attestation::FORMAT,
 ];
 

@@ -13,6 +13,7 @@ pub mod fido_mds;
 pub mod formats;
 pub mod spki;
 pub mod tpm;
+pub mod webauthn;
 pub mod yubikey_piv;
 
 mod cbor;

@@ -10,13 +10,13 @@ use super::key::{Certification, Key};
 use super::structures::{Attest, digest_len_bytes};
 use crate::appraise::{Appraised, Input, NotVerified};
 use crate::formats::Format;
-use crate::webauthn::{ClientData, Registration, chain, client_data_hash_of, find_parts};
+use crate::webauthn::{Answer, Object, Registration, algorithm, answer, attestation_profile, chain, reach};
 use crate::{cbor, cose};
 use ciborium::Value;
 use pkic_facts::certificate::Certificate;
-use pkic_facts::crypto::{Hash, Scheme, Sha256Digest, Strength};
+use pkic_facts::crypto::{Hash, Scheme, Strength};
 use pkic_facts::facts::{Carried, Emission, Statement};
-use pkic_facts::path::{CaBit, KeyPurpose, PathInput, PathProfile, Validity, verify_path};
+use pkic_facts::path::{KeyPurpose, PathProfile};
 use pkic_facts::reject::{Operand, Reject};
 use pkic_facts::verified::{HashOf, SignedBytes, TrustedKey, join, mint};
 
@@ -24,58 +24,42 @@ use pkic_facts::verified::{HashOf, SignedBytes, TrustedKey, join, mint};
 pub const FORMAT: Format = Format {
     name: NAME,
     source: "W3C Web Authentication Level 3, section 8.3",
-    detect: |input| find_parts(input, "tpm").is_ok(),
+    detect: |input| Object::is_of(input, "tpm"),
     appraise,
 };
 
 const NAME: &str = "webauthn-tpm";
 
 const PROFILE: PathProfile = PathProfile {
-    format: NAME,
-    certificates_max: 5,
-    ca_bit: CaBit::Required,
     key_purpose: KeyPurpose::Required(ATTESTATION_KEY_PURPOSE),
-    validity: Validity::Checked,
     critical_known: &[CERTIFICATE_POLICIES],
-    strength: Strength::Current,
+    ..attestation_profile(NAME)
 };
 
 fn appraise(input: &Input<'_>) -> Result<Appraised, NotVerified> {
-    let (object, client_data) = find_parts(input, "tpm")?;
-    let object = AttestationObject::from_value(object)?;
-    let (leaf, carried) = object.chain.split_first().ok_or(Reject::FieldMissing { field: "x5c" })?;
-    let path = verify_path(&PathInput {
-        evidence: input.evidence,
-        leaf,
-        carried,
-        anchors: input.anchors,
-        profile: &PROFILE,
-        now: input.now,
-    })?;
+    let object = Object::find(input, "tpm")?;
+    let to_be_signed = object.to_be_signed()?;
+    let certified = Certified::read(object.statement()?)?;
+    let path = reach(&certified.chain, &PROFILE, input)?;
     let device = path.decode_leaf(Device::of_attestation_key)?;
-    let attest = mint(&object.signed, &TrustedKey::of_path(&path), Strength::Sha1Tolerated, Attest::read)?;
-    check_extra_data(&attest.value().extra_data, object.signed.scheme)?;
-    let key = attest.preimage(certified_name, &object.public_area, Key::from_public_area)?;
-    let client_data_hash = Sha256Digest::of(client_data).0;
-    let bound = [object.auth_data.as_slice(), &client_data_hash].concat();
-    let bound = attest.preimage(extra_data, &bound, Registration::read)?;
-    let client = bound.preimage(client_data_hash_of, client_data, ClientData::read)?;
-    let credential = join(&key, &bound, Credential::of_registration)?;
-    let credential = join(&credential, &client, Credential::with_challenge)?;
+    let attest = mint(&certified.signed, &TrustedKey::of_path(&path), Strength::Sha1Tolerated, Attest::read)?;
+    check_extra_data(&attest.value().extra_data, certified.signed.scheme)?;
+    let key = attest.preimage(certified_name, &certified.public_area, Key::from_public_area)?;
+    let registration = attest.preimage(extra_data, &to_be_signed, Registration::read)?;
+    let answer = answer(&registration, object.client_data()?)?;
+    let credential = join(&key, &answer, Credential::of_registration)?;
     input.conclude(&join(&credential, &device, Credential::on_device)?)
 }
 
-/// The attestation object, taken apart as far as needs no trust.
-struct AttestationObject {
-    auth_data: Vec<u8>,
+/// The statement, taken apart as far as needs no trust.
+struct Certified {
     signed: SignedBytes,
     public_area: Vec<u8>,
     chain: Vec<Certificate>,
 }
 
-impl AttestationObject {
-    fn from_value(object: Value) -> Result<Self, Reject> {
-        let statement = cbor::field(&object, "attStmt").ok_or(Reject::FieldMissing { field: "attStmt" })?;
+impl Certified {
+    fn read(statement: &Value) -> Result<Self, Reject> {
         let version = cbor::field(statement, "ver").and_then(Value::as_text);
         if version != Some("2.0") {
             return Err(Reject::FieldMismatch {
@@ -84,13 +68,10 @@ impl AttestationObject {
                 found: version.map_or(Operand::Absent, Operand::text),
             });
         }
-        let alg = cbor::field(statement, "alg").and_then(Value::as_integer);
-        let alg = alg.ok_or(Reject::FieldMissing { field: "alg" })?;
         Ok(Self {
-            auth_data: cbor::bytes(&object, "authData")?.to_vec(),
             signed: SignedBytes {
                 message: cbor::bytes(statement, "certInfo")?.to_vec(),
-                scheme: tpm_scheme(i128::from(alg))?,
+                scheme: tpm_scheme(algorithm(statement)?)?,
                 signature: cbor::bytes(statement, "sig")?.to_vec(),
             },
             public_area: cbor::bytes(statement, "pubArea")?.to_vec(),
@@ -143,25 +124,14 @@ struct Credential {
 
 impl Credential {
     /// The certified key must be the key that the authenticator data register.
-    fn of_registration(key: &Key, registration: &Registration) -> Result<Self, Reject> {
-        if key.spki() != registration.credential_key {
-            return Err(Reject::FieldMismatch {
-                field: "credentialPublicKey",
-                expected: Operand::Digest(Sha256Digest::of(key.spki())),
-                found: Operand::Digest(Sha256Digest::of(&registration.credential_key)),
-            });
-        }
+    fn of_registration(key: &Key, answer: &Answer) -> Result<Self, Reject> {
+        answer.registration.check_key(key.spki())?;
         Ok(Self {
             key: key.clone(),
-            aaguid: registration.aaguid.clone(),
-            challenge: Vec::new(),
+            aaguid: answer.registration.aaguid.clone(),
+            challenge: answer.challenge.clone(),
             device: Device::default(),
         })
-    }
-
-    #[expect(clippy::unnecessary_wraps, reason = "the mint's signature")]
-    fn with_challenge(&self, client: &ClientData) -> Result<Self, Reject> {
-        Ok(Self { challenge: client.challenge.clone(), ..self.clone() })
     }
 
     /// A certificate that is limited to one authenticator model vouches for no other.

@@ -1,6 +1,6 @@
 //! The table of evidence formats. What each answers follows one rule: [`Verdict`](crate::Verdict) has it.
 use crate::appraise::{Appraised, Input, NotVerified};
-use crate::{tpm, webauthn, yubikey_piv};
+use crate::{apple, tpm, webauthn, yubikey_piv};
 
 /// An evidence format.
 #[derive(Debug, Clone, Copy)]
@@ -23,6 +23,7 @@ pub const FORMATS: &[Format] = &[
     tpm::webauthn_tpm::FORMAT,
     webauthn::packed::FORMAT,
     webauthn::u2f::FORMAT,
+    apple::webauthn::FORMAT,
     tpm::csr_attestation::FORMAT,
 ];
 

@@ -7,6 +7,7 @@
 // A refusal carries both sides of its comparison, and is not on a path where its size counts.
 #![allow(clippy::result_large_err)]
 
+pub mod apple;
 pub mod appraise;
 pub mod container;
 pub mod fido_mds;

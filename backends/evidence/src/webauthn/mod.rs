@@ -55,6 +55,11 @@ impl<'a> Object<'a> {
         Object::read(input).is_some_and(|object| object.fmt() == Some(fmt))
     }
 
+    /// Whether it is one with client data, as WebAuthn has it.
+    pub(crate) fn is_registration(input: &Input<'_>, fmt: &str) -> bool {
+        input.evidence.parts().len() == 2 && Object::is_of(input, fmt)
+    }
+
     /// The attestation object of that `fmt`.
     ///
     /// # Errors

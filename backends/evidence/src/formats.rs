@@ -24,6 +24,7 @@ pub const FORMATS: &[Format] = &[
     webauthn::packed::FORMAT,
     webauthn::u2f::FORMAT,
     apple::webauthn::FORMAT,
+    apple::app_attest::FORMAT,
     tpm::csr_attestation::FORMAT,
 ];
 

@@ -48,6 +48,15 @@ fn of_webauthn() -> Registration {
     }
 }
 
+fn of_app() -> Registration {
+    Registration {
+        fmt: "apple-appattest",
+        format: "apple-app-attest",
+        client_data: CHALLENGE.to_vec(),
+        ..of_webauthn()
+    }
+}
+
 impl Registration {
     fn make(self) -> (Made, KeyPair) {
         let (key, other_key) = (KeyPair::generate().unwrap(), KeyPair::generate().unwrap());
@@ -129,6 +138,43 @@ fn each_wrong_thing_is_refused(good: fn() -> Registration) {
 #[test]
 fn each_wrong_thing_about_webauthn_is_refused() {
     each_wrong_thing_is_refused(of_webauthn);
+}
+
+#[test]
+fn each_wrong_thing_about_app_attest_is_refused() {
+    each_wrong_thing_is_refused(of_app);
+    let mismatch = refused("format", "field-mismatch");
+    let used = Registration { auth_data: Box::new(|data| data.sign_count = 1), ..of_app() };
+    assert_eq!(used.answer(), mismatch, "a key that was used before");
+    let elsewhere =
+        Registration { auth_data: Box::new(|data| data.aaguid = *b"appattestnowhere"), ..of_app() };
+    assert_eq!(elsewhere.answer(), mismatch, "an environment that Apple does not have");
+    let misnamed = Registration { auth_data: Box::new(|data| data.credential_id = vec![1; 32]), ..of_app() };
+    assert_eq!(misnamed.answer(), mismatch, "a key that its id does not name");
+}
+
+#[test]
+fn an_app_is_told_by_the_digest_of_its_identifier() {
+    let facts = of_app().make().0.facts();
+    let measurements = &facts["platform.measurements"];
+    let digest: String = hashed(b"example.com").iter().map(|byte| format!("{byte:02x}")).collect();
+    assert!(measurements.contains("rpIdHash") && measurements.contains(&digest), "{measurements}");
+    let production = |data: &mut AuthData| data.aaguid = *b"appattest\0\0\0\0\0\0\0";
+    let facts = Registration { auth_data: Box::new(production), ..of_app() }.make().0.facts();
+    assert_eq!(facts["module.aaguid"], "61707061-7474-6573-7400-000000000000");
+}
+
+/// Such keys sign assertions alone, so that no request can prove possession of one.
+#[test]
+fn an_app_attest_key_is_bound_to_no_request() {
+    let (mut made, key) = of_app().make();
+    assert_eq!(made.facts()["evidence.bound"], "false");
+    made.request = Some(request(&KeyPair::generate().unwrap()));
+    assert_eq!(made.answer(), refused("binding", "key-mismatch"));
+    let mut claimed = request(&key);
+    *claimed.last_mut().unwrap() ^= 1;
+    made.request = Some(claimed);
+    assert_eq!(made.answer(), refused("binding", "possession-unproven"));
 }
 
 #[test]

@@ -13,6 +13,7 @@ use pkic_facts::reject::{Operand, Reject};
 use pkic_facts::verified::HashOf;
 use pkic_vocab::words::Words;
 
+pub mod app_attest;
 pub mod webauthn;
 
 /// The extension with a digest of what a registration covers: `SEQUENCE { [1] OCTET STRING }`.

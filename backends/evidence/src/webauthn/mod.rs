@@ -175,6 +175,8 @@ pub(crate) fn reach(
 #[derive(Clone, Debug)]
 pub(crate) struct Registration {
     pub(crate) rp_id_hash: Vec<u8>,
+    /// Uses of the key; nothing where it is not signed.
+    pub(crate) sign_count: Option<u32>,
     pub(crate) aaguid: Vec<u8>,
     pub(crate) credential_id: Vec<u8>,
     pub(crate) credential_key: Vec<u8>,
@@ -191,7 +193,7 @@ impl Registration {
         let (data, client_data_hash) = bytes.split_at_checked(len).ok_or_else(malformed)?;
         let (rp_id_hash, rest) = data.split_at_checked(32).ok_or_else(malformed)?;
         let ([flags], rest) = rest.split_first_chunk::<1>().ok_or_else(malformed)?;
-        let (_, rest) = rest.split_first_chunk::<4>().ok_or_else(malformed)?;
+        let (sign_count, rest) = rest.split_first_chunk::<4>().ok_or_else(malformed)?;
         let (has_credential, has_extensions) = (flags & 0x40 != 0, flags & 0x80 != 0);
         if !has_credential {
             return Err(Reject::FieldMissing { field: "attestedCredentialData" });
@@ -209,6 +211,7 @@ impl Registration {
         }
         Ok(Self {
             rp_id_hash: rp_id_hash.to_vec(),
+            sign_count: Some(u32::from_be_bytes(*sign_count)),
             aaguid: aaguid.to_vec(),
             credential_id: credential_id.to_vec(),
             credential_key: cose::key_spki(&key)?,

@@ -65,7 +65,7 @@ fn registration_message(object: &Object<'_>) -> Result<Vec<u8>, Reject> {
     Ok(parts.concat())
 }
 
-/// Reads what was signed. It says no model.
+/// Reads what was signed. It says neither counter nor model.
 fn read_message(message: &[u8]) -> Result<Registration, Reject> {
     let malformed = || Reject::Malformed { what: "registration response message" };
     let ([reserved], rest) = message.split_first_chunk::<1>().ok_or_else(malformed)?;
@@ -80,6 +80,7 @@ fn read_message(message: &[u8]) -> Result<Registration, Reject> {
     }
     Ok(Registration {
         rp_id_hash: rp_id_hash.to_vec(),
+        sign_count: None,
         aaguid: Vec::new(),
         credential_id: credential_id.to_vec(),
         credential_key: ecc_spki(Curve::P256, x, y),

@@ -25,6 +25,7 @@ pub const FORMATS: &[Format] = &[
     webauthn::u2f::FORMAT,
     apple::webauthn::FORMAT,
     apple::app_attest::FORMAT,
+    apple::mda::FORMAT,
     tpm::csr_attestation::FORMAT,
 ];
 

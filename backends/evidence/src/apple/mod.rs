@@ -14,6 +14,7 @@ use pkic_facts::verified::HashOf;
 use pkic_vocab::words::Words;
 
 pub mod app_attest;
+pub mod mda;
 pub mod webauthn;
 
 /// The extension with a digest of what a registration covers: `SEQUENCE { [1] OCTET STRING }`.

@@ -60,6 +60,11 @@ impl<'a> Object<'a> {
         input.evidence.parts().len() == 2 && Object::is_of(input, fmt)
     }
 
+    /// Whether it is one alone, as the ACME challenge `device-attest-01` has it: `attObj`, decoded.
+    pub(crate) fn is_challenge_response(input: &Input<'_>, fmt: &str) -> bool {
+        input.evidence.parts().len() == 1 && Object::is_of(input, fmt)
+    }
+
     /// The attestation object of that `fmt`.
     ///
     /// # Errors

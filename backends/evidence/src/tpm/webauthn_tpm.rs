@@ -2,8 +2,12 @@
 //!
 //! Windows signs with RSA and SHA-1, which is tolerated and said in `module.weak-hash`.
 //!
+//! The ACME challenge `device-attest-01` takes the same statement in an attestation object alone: `extraData` is then the digest of the
+//! key authorization, which is the nonce to appraise with, and the key is the certified one. Authenticator data may come along, and are
+//! not covered by anything. Clients hash the key authorization with SHA-256, whatever `alg` says.
+//!
 //! Source: W3C Web Authentication Level 3, section 8.3 (statement and certificate), 6.5.1 (attested credential data), 5.8.1 (client data);
-//! RFC 9053 and RFC 8812 (COSE algorithms).
+//! RFC 9053 and RFC 8812 (COSE algorithms); draft-ietf-acme-device-attest, section 5.
 use super::certify::certified_name;
 use super::ek::{ATTESTATION_KEY_PURPOSE, CERTIFICATE_POLICIES, Device};
 use super::key::{Certification, Key};
@@ -38,16 +42,21 @@ const PROFILE: PathProfile = PathProfile {
 
 fn appraise(input: &Input<'_>) -> Result<Appraised, NotVerified> {
     let object = Object::find(input, "tpm")?;
-    let to_be_signed = object.to_be_signed()?;
     let certified = Certified::read(object.statement()?)?;
     let path = reach(&certified.chain, &PROFILE, input)?;
     let device = path.decode_leaf(Device::of_attestation_key)?;
     let attest = mint(&certified.signed, &TrustedKey::of_path(&path), Strength::Sha1Tolerated, Attest::read)?;
-    check_extra_data(&attest.value().extra_data, certified.signed.scheme)?;
     let key = attest.preimage(certified_name, &certified.public_area, Key::from_public_area)?;
-    let registration = attest.preimage(extra_data, &to_be_signed, Registration::read)?;
-    let answer = answer(&registration, object.client_data()?)?;
-    let credential = join(&key, &answer, Credential::of_registration)?;
+    let hash = hash_of(certified.signed.scheme);
+    let credential = if object.has_client_data() {
+        check_extra_data(&attest.value().extra_data, &[hash])?;
+        let registration = attest.preimage(extra_data, &object.to_be_signed()?, Registration::read)?;
+        let answer = answer(&registration, object.client_data()?)?;
+        join(&key, &answer, Credential::of_registration)?
+    } else {
+        check_extra_data(&attest.value().extra_data, &[hash, Some(Hash::Sha256)])?;
+        join(&key, &attest, Credential::of_challenge)?
+    };
     input.conclude(&join(&credential, &device, Credential::on_device)?)
 }
 
@@ -93,33 +102,47 @@ const fn hash_of(scheme: Scheme) -> Option<Hash> {
     }
 }
 
-/// `extraData` must be a digest by the hash function of `alg`: with a weaker one, other data could have the same.
-fn check_extra_data(extra_data: &[u8], scheme: Scheme) -> Result<(), Reject> {
-    let expected = hash_of(scheme).map_or(0, digest_len_bytes);
-    if extra_data.len() == expected {
+/// `extraData` must be a digest by one of these hash functions: with a weaker one, other data could have the same.
+fn check_extra_data(extra_data: &[u8], hashes: &[Option<Hash>]) -> Result<(), Reject> {
+    let mut expected = hashes.iter().flatten().map(|hash| digest_len_bytes(*hash));
+    if expected.clone().any(|expected| expected == extra_data.len()) {
         return Ok(());
     }
     let number = |len: usize| Operand::Number(len as i128);
-    let (expected, found) = (number(expected), number(extra_data.len()));
+    let (expected, found) = (number(expected.next().unwrap_or_default()), number(extra_data.len()));
     Err(Reject::FieldMismatch { field: "length of TPMS_ATTEST.extraData", expected, found })
 }
 
-/// `extraData` as a digest of the authenticator data and the client data hash; its length tells the hash function.
+/// `extraData` as a digest of the authenticator data and the client data hash.
 fn extra_data(attest: &Attest) -> Result<HashOf, Reject> {
     let what = "authenticatorData and clientDataHash";
-    let digest = attest.extra_data.clone();
-    let hashes = [Hash::Sha1, Hash::Sha256, Hash::Sha384, Hash::Sha512];
-    let hash = hashes.into_iter().find(|hash| digest_len_bytes(*hash) == digest.len());
-    Ok(HashOf { what, hash: hash.ok_or(Reject::Malformed { what: "TPMS_ATTEST.extraData" })?, digest })
+    Ok(HashOf { what, hash: hash_of_extra_data(attest)?, digest: attest.extra_data.clone() })
 }
 
-/// A registered credential key with what the TPM and the client say of it.
+/// The hash function of `extraData`, which its length tells.
+fn hash_of_extra_data(attest: &Attest) -> Result<Hash, Reject> {
+    let hashes = [Hash::Sha1, Hash::Sha256, Hash::Sha384, Hash::Sha512];
+    let hash = hashes.into_iter().find(|hash| digest_len_bytes(*hash) == attest.extra_data.len());
+    hash.ok_or(Reject::Malformed { what: "TPMS_ATTEST.extraData" })
+}
+
+/// A certified key with what the TPM and the client say of it.
 #[derive(Clone, Debug)]
 struct Credential {
     key: Key,
-    aaguid: Vec<u8>,
-    challenge: Vec<u8>,
+    /// The model of the authenticator; in ACME there is none.
+    aaguid: Option<Vec<u8>>,
+    nonce: Nonce,
     device: Device,
+}
+
+/// What a statement answers.
+#[derive(Clone, Debug)]
+enum Nonce {
+    /// The challenge in client data.
+    Challenge(Vec<u8>),
+    /// The digest of an ACME key authorization.
+    KeyAuthorization(Hash, Vec<u8>),
 }
 
 impl Credential {
@@ -128,19 +151,24 @@ impl Credential {
         answer.registration.check_key(key.spki())?;
         Ok(Self {
             key: key.clone(),
-            aaguid: answer.registration.aaguid.clone(),
-            challenge: answer.challenge.clone(),
+            aaguid: Some(answer.registration.aaguid.clone()),
+            nonce: Nonce::Challenge(answer.challenge.clone()),
             device: Device::default(),
         })
     }
 
+    fn of_challenge(key: &Key, attest: &Attest) -> Result<Self, Reject> {
+        let nonce = Nonce::KeyAuthorization(hash_of_extra_data(attest)?, attest.extra_data.clone());
+        Ok(Self { key: key.clone(), aaguid: None, nonce, device: Device::default() })
+    }
+
     /// A certificate that is limited to one authenticator model vouches for no other.
     fn on_device(&self, device: &Device) -> Result<Self, Reject> {
-        match &device.aaguid {
-            Some(expected) if *expected != self.aaguid => Err(Reject::FieldMismatch {
+        match (&device.aaguid, &self.aaguid) {
+            (Some(expected), Some(found)) if expected != found => Err(Reject::FieldMismatch {
                 field: "aaguid",
                 expected: Operand::bytes(expected),
-                found: Operand::bytes(&self.aaguid),
+                found: Operand::bytes(found),
             }),
             _ => Ok(Self { device: device.clone(), ..self.clone() }),
         }
@@ -155,7 +183,10 @@ impl Statement for Credential {
     }
 
     fn freshness(&self) -> Carried<'_> {
-        Carried::Nonce(&self.challenge)
+        match &self.nonce {
+            Nonce::Challenge(challenge) => Carried::Nonce(challenge),
+            Nonce::KeyAuthorization(hash, digest) => Carried::Digest(*hash, digest),
+        }
     }
 
     fn emit(&self, to: &mut Emission) {

@@ -101,6 +101,11 @@ impl<'a> Object<'a> {
         cbor::bytes(&self.object, "authData")
     }
 
+    /// Whether there is client data: without it, the object can only answer a challenge of ACME.
+    pub(crate) fn has_client_data(&self) -> bool {
+        self.client_data.is_some()
+    }
+
     /// The client data.
     ///
     /// # Errors

@@ -20,6 +20,5 @@ pub mod yubikey_piv;
 mod cbor;
 mod cose;
 mod jose;
-mod webauthn;
 
 pub use appraise::{Appraisal, Input, Verdict, appraise};

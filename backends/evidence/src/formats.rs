@@ -1,6 +1,7 @@
 //! The table of evidence formats. What each answers follows one rule: [`Verdict`](crate::Verdict) has it.
 use crate::appraise::{Appraised, Input, NotVerified};
 use crate::{apple, tpm, webauthn, yubikey_piv};
+use crate::{lamps_csr_attestation, pkix_key_attestation, tpm, yubikey_piv};
 
 /// An evidence format.
 #[derive(Debug, Clone, Copy)]
@@ -27,6 +28,8 @@ pub const FORMATS: &[Format] = &[
     apple::app_attest::FORMAT,
     apple::mda::FORMAT,
     tpm::csr_attestation::FORMAT,
+    lamps_csr_attestation::FORMAT,
+    pkix_key_attestation::FORMAT,
 ];
 
 /// The format of that name.

@@ -22,6 +22,7 @@ pub const FORMATS: &[Format] = &[
     tpm::certify::CERTIFY_CREATION,
     tpm::webauthn_tpm::FORMAT,
     tpm::csr_attestation::FORMAT,
+    tpm::certificate::FORMAT,
 ];
 
 /// The format of that name.

@@ -20,6 +20,7 @@ pub const FORMATS: &[Format] = &[
     yubikey_piv::FORMAT,
     tpm::certify::CERTIFY,
     tpm::certify::CERTIFY_CREATION,
+    tpm::quote::FORMAT,
     tpm::webauthn_tpm::FORMAT,
     tpm::csr_attestation::FORMAT,
     tpm::certificate::FORMAT,

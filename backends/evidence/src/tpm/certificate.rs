@@ -12,8 +12,8 @@
 //!
 //! Source: TCG EK Credential Profile 2.5, sections 3.1 and 3.2; TCG PC Client Platform TPM Profile, section 7.8 (storage in NV);
 //! Google Compute Engine, Retrieving endorsement keys.
-use super::certify::{attestation_key_profile, reach};
 use super::ek::{Device, ENDORSEMENT_KEY_PURPOSE, Role, without_padding};
+use super::members::{attestation_key_profile, reach};
 use crate::appraise::{Appraised, Input, NotVerified};
 use crate::formats::Format;
 use pkic_facts::certificate::{Certificate, Tbs};

@@ -5,9 +5,10 @@
 //! other: good evidence in a request that somebody changed after signing is worth nothing.
 //!
 //! Source: draft-ietf-lamps-csr-attestation, section 4 and appendix A.2 (TcgAttestTpmCertify); the attribute has its temporary identifier.
-use super::certify::{Certified, Certifying, attestation_key_profile, certified_name, conclude, reach};
+use super::certify::{Certified, Certifying, certified_name, conclude};
 use super::ek::{ATTESTATION_KEY_PURPOSE, Device};
 use super::key::{Certification, Key};
+use super::members::{attestation_key_profile, reach};
 use super::public::Public;
 use super::structures::Attest;
 use crate::appraise::{Appraised, Input, NotVerified};

@@ -23,6 +23,7 @@ pub const FORMATS: &[Format] = &[
     tpm::quote::FORMAT,
     tpm::webauthn_tpm::FORMAT,
     tpm::csr_attestation::FORMAT,
+    tpm::parsec::FORMAT,
     tpm::certificate::FORMAT,
 ];
 

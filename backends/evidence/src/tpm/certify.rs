@@ -125,8 +125,24 @@ impl Certified {
     }
 
     /// The same, on a TPM that is known by name.
-    fn on(&self, device: &Device) -> Self {
+    pub(super) fn on(&self, device: &Device) -> Self {
         Self { device: device.clone(), ..self.clone() }
+    }
+
+    /// The certified key's subjectPublicKeyInfo.
+    pub(super) fn spki(&self) -> &[u8] {
+        self.key.spki()
+    }
+
+    /// `TPMS_ATTEST.extraData`.
+    pub(super) fn extra_data(&self) -> &[u8] {
+        &self.extra_data
+    }
+
+    /// Says the facts about the key and its module.
+    pub(super) fn emit(&self, to: &mut Emission) {
+        self.device.emit(to);
+        self.key.emit(self.certification, to);
     }
 }
 
@@ -169,16 +185,15 @@ impl<F: Certifying> Statement for Said<F> {
     const FORMAT: &'static str = F::NAME;
 
     fn attested_key(&self) -> &[u8] {
-        self.certified.key.spki()
+        self.certified.spki()
     }
 
     fn freshness(&self) -> Carried<'_> {
-        carried(&self.certified.extra_data)
+        carried(self.certified.extra_data())
     }
 
     fn emit(&self, to: &mut Emission) {
-        self.certified.device.emit(to);
-        self.certified.key.emit(self.certified.certification, to);
+        self.certified.emit(to);
     }
 }
 

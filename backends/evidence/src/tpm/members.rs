@@ -108,6 +108,11 @@ pub(super) fn signed(attest: Vec<u8>, signature: &Signature) -> SignedBytes {
 }
 
 impl Signer {
+    /// An attestation key that comes with its certificate, first of the chain, alone.
+    pub(super) const fn of_certificates(ak_chain: Vec<Certificate>) -> Self {
+        Self { ak_public: None, ak_chain, ek_chain: Vec::new(), activation_secret: None }
+    }
+
     /// The attestation key as far as an anchor vouches for it, and the TPM that its certificate or the endorsement key's names.
     pub(super) fn trust(
         &self,

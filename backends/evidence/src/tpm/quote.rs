@@ -17,7 +17,7 @@ use crate::appraise::{Appraised, Input, NotVerified};
 use crate::formats::Format;
 use pkic_facts::crypto::{Hash, Strength};
 use pkic_facts::facts::{Carried, Emission, Statement};
-use pkic_facts::reject::{Operand, Reject};
+use pkic_facts::reject::Reject;
 use pkic_facts::verified::{HashOf, SignedBytes, TrustedKey, Verified, join, mint};
 use pkic_vocab::Value;
 

@@ -79,10 +79,7 @@ impl Tokens {
         let ((certified, by), (quoted, platform_by)) = make(&key, &certified, &quoted);
         Tokens {
             tokens: vec![
-                (
-                    text("kat"),
-                    kat(&certified, &by, &Public::read(&case.member("public")).unwrap().bytes().to_vec()),
-                ),
+                (text("kat"), kat(&certified, &by, Public::read(&case.member("public")).unwrap().bytes())),
                 (text("pat"), pat(&quoted, &platform_by)),
             ],
             key: Some(Public::read(&case.member("ak-public")).unwrap().spki()),

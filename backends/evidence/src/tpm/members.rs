@@ -1,6 +1,6 @@
 //! What an attestation by a TPM comes with, taken apart, and how far its attestation key is trusted.
 //!
-//! The container (see [`crate::container`]) has the members
+//! An item is a container, or files (see [`super::files`]) that have the same parts. The container (see [`crate::container`]) has the members
 //! - `attest`: TPMS_ATTEST; `signature`: TPMT_SIGNATURE over it;
 //! - of a certification `public`: TPMT_PUBLIC of the certified key, with or without size; of a creation `creation-data` besides: TPMS_CREATION_DATA;
 //! - of a quote `pcr-values`, if wanted: the quoted registers, one behind the other;
@@ -13,6 +13,7 @@
 use super::ek::{
     ATTESTATION_KEY_PURPOSE, CERTIFICATE_POLICIES, Device, ENDORSEMENT_KEY_PURPOSE, Role, without_padding,
 };
+use super::files;
 use super::public::Public;
 use super::structures::{CreationData, Signature};
 use crate::appraise::{Input, NotVerified};
@@ -46,7 +47,7 @@ impl Kind {
 
     /// Whether the item is an attestation of this kind.
     pub(super) fn is_in(self, input: &Input<'_>) -> bool {
-        Container::is_of(self.name(), input.evidence.bytes())
+        Container::is_of(self.name(), input.evidence.bytes()) || files::kind(input) == Some(self)
     }
 }
 
@@ -75,6 +76,9 @@ pub(super) struct Signer {
 impl Members {
     /// The members of the item of evidence.
     pub(super) fn open(kind: Kind, input: &Input<'_>) -> Result<Self, Reject> {
+        if files::kind(input).is_some() {
+            return files::open(kind, input);
+        }
         let mut container = Container::open(kind.name(), input.evidence.bytes())?;
         let signature = Signature::read(&container.require("signature")?)?;
         let attest = container.require("attest")?;

@@ -10,6 +10,7 @@ pub mod certificate;
 pub mod certify;
 pub mod csr_attestation;
 pub mod ek;
+mod files;
 pub mod key;
 pub mod members;
 pub mod parsec;

@@ -21,6 +21,7 @@ pub const FORMATS: &[Format] = &[
     yubikey_piv::FORMAT,
     tpm::certify::CERTIFY,
     tpm::certify::CERTIFY_CREATION,
+    tpm::quote::FORMAT,
     tpm::webauthn_tpm::FORMAT,
     webauthn::packed::FORMAT,
     webauthn::u2f::FORMAT,
@@ -30,6 +31,8 @@ pub const FORMATS: &[Format] = &[
     tpm::csr_attestation::FORMAT,
     lamps_csr_attestation::FORMAT,
     pkix_key_attestation::FORMAT,
+    tpm::parsec::FORMAT,
+    tpm::certificate::FORMAT,
 ];
 
 /// The format of that name.

@@ -4,9 +4,10 @@
 //! certificate is one of those beside the statement. [`crate::lamps_csr_attestation`] finds the statement in the request.
 //!
 //! Source: draft-ietf-lamps-csr-attestation-10, appendix A.2 (TcgAttestTpmCertify).
-use super::certify::{Certified, Certifying, attestation_key_profile, certified_name, conclude, reach};
+use super::certify::{Certified, Certifying, certified_name, conclude};
 use super::ek::{ATTESTATION_KEY_PURPOSE, Device};
 use super::key::{Certification, Key};
+use super::members::{attestation_key_profile, reach};
 use super::public::Public;
 use super::structures::Attest;
 use crate::appraise::{Appraised, Input, NotVerified};

@@ -35,6 +35,9 @@ pub const FORMATS: &[Format] = &[
     tpm::certificate::FORMAT,
 ];
 
+/// The formats whose paths Google's attestation status list speaks for: it names serial numbers without their issuer.
+pub const ANDROID_STATUS_LIST: &[&str] = &["android-key", "webauthn-android-key"];
+
 /// The format of that name.
 pub fn by_name(name: &str) -> Option<&'static Format> {
     FORMATS.iter().find(|format| format.name == name)

@@ -12,6 +12,7 @@ use crate::certificate::Certificate;
 use crate::crypto::{Hash, Scheme, Sha256Digest, Strength, verify_signature};
 use crate::path::VerifiedPath;
 use crate::reject::{Operand, Reject};
+use crate::revocation::Revocation;
 use pkic_vocab::limits;
 
 pub mod activation;
@@ -119,6 +120,7 @@ pub struct Provenance {
     now: i64,
     not_after: Option<i64>,
     weak_hash: bool,
+    revocation: Revocation,
 }
 
 impl Provenance {
@@ -143,7 +145,7 @@ impl Provenance {
         self.now
     }
 
-    /// The earliest notAfter of what the value rests on, where validity counts.
+    /// The earliest end of what the value rests on: certificates, where validity counts, and lists that find them good.
     pub fn not_after(&self) -> Option<i64> {
         self.not_after
     }
@@ -151,6 +153,11 @@ impl Provenance {
     /// Whether a signature over the statement used SHA-1.
     pub fn is_weak_hash(&self) -> bool {
         self.weak_hash
+    }
+
+    /// What is known of revocation along the paths that it rests on, at worst.
+    pub fn revocation(&self) -> Revocation {
+        self.revocation
     }
 
     /// What rests on both, and so on the anchors of both.
@@ -181,6 +188,7 @@ impl Provenance {
             now: self.now,
             not_after: [self.not_after, other.not_after].into_iter().flatten().min(),
             weak_hash: self.weak_hash || other.weak_hash,
+            revocation: self.revocation.max(other.revocation),
         })
     }
 }
@@ -204,6 +212,7 @@ impl TrustedKey {
                 now: path.now(),
                 not_after: path.not_after(),
                 weak_hash: false,
+                revocation: path.revocation(),
             },
         }
     }
@@ -221,8 +230,18 @@ impl TrustedKey {
     ) -> Result<TrustedKey, Reject> {
         let key = Sha256Digest::of(spki);
         let anchor = anchors.enrolled(key, format).ok_or(Reject::KeyNotEnrolled { key })?.clone();
-        let (evidence, others) = (evidence.digest(), Vec::new());
-        let provenance = Provenance { evidence, anchor, others, now, not_after: None, weak_hash: false };
+        let provenance = Provenance {
+            evidence: evidence.digest(),
+            anchor,
+            others: Vec::new(),
+            now,
+            not_after: None,
+            weak_hash: false,
+            revocation: match anchors.is_unpublished(key) {
+                true => Revocation::Unpublished,
+                false => Revocation::Unknown,
+            },
+        };
         Ok(TrustedKey { spki: spki.to_vec(), provenance })
     }
 

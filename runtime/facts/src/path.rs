@@ -85,10 +85,10 @@ pub struct PathInput<'a> {
 pub struct VerifiedPath {
     evidence: Sha256Digest,
     leaf: Certificate,
+    issuers: Vec<Certificate>,
     anchor: AnchorRef,
     now: i64,
     not_after: Option<i64>,
-    certificates: usize,
 }
 
 impl VerifiedPath {
@@ -100,6 +100,11 @@ impl VerifiedPath {
     /// The certificate whose key is reached.
     pub fn leaf(&self) -> &Certificate {
         &self.leaf
+    }
+
+    /// The certificates between the leaf and the anchor, the leaf's issuer first.
+    pub fn issuers(&self) -> &[Certificate] {
+        &self.issuers
     }
 
     /// The anchor that the path ends at.
@@ -119,7 +124,7 @@ impl VerifiedPath {
 
     /// Certificates below the anchor, the leaf included.
     pub fn certificates(&self) -> usize {
-        self.certificates
+        self.issuers.len().saturating_add(1)
     }
 }
 
@@ -144,10 +149,10 @@ pub fn verify_path(input: &PathInput<'_>) -> Result<VerifiedPath, Reject> {
             Ok(VerifiedPath {
                 evidence: input.evidence.digest(),
                 leaf: input.leaf.clone(),
+                issuers: search.chain.iter().skip(1).copied().cloned().collect(),
                 anchor: anchor.reference().clone(),
                 now: input.now,
                 not_after: ends.min().filter(|_| counts),
-                certificates: search.chain.len(),
             })
         }
         None => Err(search.refusal()),

@@ -1,6 +1,6 @@
 //! The table of evidence formats. What each answers follows one rule: [`Verdict`](crate::Verdict) has it.
 use crate::appraise::{Appraised, Input, NotVerified};
-use crate::{tpm, yubikey_piv};
+use crate::{tpm, yubihsm2, yubikey_piv};
 
 /// An evidence format.
 #[derive(Debug, Clone, Copy)]
@@ -18,6 +18,7 @@ pub struct Format {
 /// Every format of this build, in the order in which they are tried.
 pub const FORMATS: &[Format] = &[
     yubikey_piv::FORMAT,
+    yubihsm2::FORMAT,
     tpm::certify::CERTIFY,
     tpm::certify::CERTIFY_CREATION,
     tpm::webauthn_tpm::FORMAT,

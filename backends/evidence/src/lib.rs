@@ -12,10 +12,12 @@ pub mod container;
 pub mod formats;
 pub mod spki;
 pub mod tpm;
+pub mod yubihsm2;
 pub mod yubikey_piv;
 
 mod cbor;
 mod cose;
 mod webauthn;
+mod x509;
 
 pub use appraise::{Appraisal, Input, Verdict, appraise};

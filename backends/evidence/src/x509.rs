@@ -1,0 +1,103 @@
+//! What the formats that are certificates share: reading those of an item, picking the one that a format is about, and
+//! the parts of names and extensions that they ask for.
+use crate::appraise::Input;
+use pkic_facts::certificate::{Certificate, Tbs};
+use pkic_facts::der;
+use pkic_facts::path::{PathInput, PathProfile, VerifiedPath, verify_path};
+use pkic_facts::reject::{Operand, Reject};
+
+/// Bytes of an item that is certificates alone: the largest sample, five of RSA-4096, has 7 kB.
+const ITEM_LEN_BYTES_MAX: usize = 64 << 10;
+
+/// The certificates of every part, in PEM or DER, in their order. One that stands twice counts once: a leaf is often in the
+/// file of its chain as well.
+///
+/// # Errors
+/// [`Reject::TooLarge`]; those of [`Certificate::all_from_file`].
+pub(crate) fn certificates(input: &Input<'_>) -> Result<Vec<Certificate>, Reject> {
+    let parts: Vec<&[u8]> = input.evidence.parts().iter().map(Vec::as_slice).collect();
+    certificates_of(&parts)
+}
+
+/// The same of some parts.
+///
+/// # Errors
+/// Those of [`certificates`].
+pub(crate) fn certificates_of(parts: &[&[u8]]) -> Result<Vec<Certificate>, Reject> {
+    let (size, limit) = (parts.iter().map(|part| part.len()).sum(), ITEM_LEN_BYTES_MAX);
+    if size > limit {
+        return Err(Reject::TooLarge { what: "certificates", size, limit });
+    }
+    let mut found: Vec<Certificate> = Vec::new();
+    for part in parts {
+        for certificate in Certificate::all_from_file(part)? {
+            if !found.contains(&certificate) {
+                found.push(certificate);
+            }
+        }
+    }
+    Ok(found)
+}
+
+/// Whether the item is certificates and one of them is such.
+pub(crate) fn has(input: &Input<'_>, is_wanted: fn(&Tbs) -> bool) -> bool {
+    certificates(input).is_ok_and(|found| found.iter().any(|certificate| is_wanted(certificate.tbs())))
+}
+
+/// The path of a certificate to an anchor, through these.
+///
+/// # Errors
+/// Those of [`verify_path`].
+pub(crate) fn path_through(
+    input: &Input<'_>,
+    leaf: &Certificate,
+    carried: &[Certificate],
+    profile: &PathProfile,
+) -> Result<VerifiedPath, Reject> {
+    let Input { evidence, anchors, now, .. } = *input;
+    verify_path(&PathInput { evidence, leaf, carried, anchors, profile, now })
+}
+
+/// The one value of a list.
+///
+/// # Errors
+/// [`Reject::FieldMissing`] where there is none; [`Reject::FieldRepeated`] where there are more.
+pub(crate) fn one<T>(found: Vec<T>, field: &'static str) -> Result<T, Reject> {
+    let mut found = found.into_iter();
+    match (found.next(), found.next()) {
+        (Some(value), None) => Ok(value),
+        (Some(_), Some(_)) => Err(Reject::FieldRepeated { field }),
+        (None, _) => Err(Reject::FieldMissing { field }),
+    }
+}
+
+/// Two values of a format that must be one.
+///
+/// # Errors
+/// [`Reject::FieldMismatch`].
+pub(crate) fn same(field: &'static str, expected: &[u8], found: &[u8]) -> Result<(), Reject> {
+    if expected == found {
+        return Ok(());
+    }
+    Err(Reject::FieldMismatch { field, expected: Operand::bytes(expected), found: Operand::bytes(found) })
+}
+
+/// The value of an extension that must be there.
+///
+/// # Errors
+/// [`Reject::FieldMissing`].
+pub(crate) fn extension<'a>(tbs: &'a Tbs, oid: &str, field: &'static str) -> Result<&'a [u8], Reject> {
+    let extension = tbs.extension(oid).ok_or(Reject::FieldMissing { field })?;
+    Ok(&extension.value)
+}
+
+/// The octets of a BIT STRING whose bits are all used.
+///
+/// # Errors
+/// [`Reject::Malformed`].
+pub(crate) fn bit_octets<'a>(what: &'static str, value: &'a [u8]) -> Result<&'a [u8], Reject> {
+    match der::only(what, der::BIT_STRING, value)?.split_first() {
+        Some((0, octets)) => Ok(octets),
+        _ => Err(Reject::Malformed { what }),
+    }
+}

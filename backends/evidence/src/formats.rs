@@ -1,6 +1,6 @@
 //! The table of evidence formats. What each answers follows one rule: [`Verdict`](crate::Verdict) has it.
 use crate::appraise::{Appraised, Input, NotVerified};
-use crate::{tpm, yubihsm2, yubikey_piv};
+use crate::{luna_pkc, tpm, yubihsm2, yubikey_piv};
 
 /// An evidence format.
 #[derive(Debug, Clone, Copy)]
@@ -19,6 +19,7 @@ pub struct Format {
 pub const FORMATS: &[Format] = &[
     yubikey_piv::FORMAT,
     yubihsm2::FORMAT,
+    luna_pkc::FORMAT,
     tpm::certify::CERTIFY,
     tpm::certify::CERTIFY_CREATION,
     tpm::webauthn_tpm::FORMAT,

@@ -10,12 +10,14 @@
 pub mod appraise;
 pub mod container;
 pub mod formats;
+pub mod luna_pkc;
 pub mod spki;
 pub mod tpm;
 pub mod yubihsm2;
 pub mod yubikey_piv;
 
 mod cbor;
+mod cms;
 mod cose;
 mod webauthn;
 mod x509;

@@ -44,6 +44,22 @@ pub(crate) fn has(input: &Input<'_>, is_wanted: fn(&Tbs) -> bool) -> bool {
     certificates(input).is_ok_and(|found| found.iter().any(|certificate| is_wanted(certificate.tbs())))
 }
 
+/// The path to an anchor of the one certificate that a format is about, through the others.
+///
+/// # Errors
+/// [`Reject::FieldMissing`] and [`Reject::FieldRepeated`] with what is wanted; those of [`verify_path`].
+pub(crate) fn path_of(
+    input: &Input<'_>,
+    found: Vec<Certificate>,
+    is_wanted: fn(&Tbs) -> bool,
+    field: &'static str,
+    profile: &PathProfile,
+) -> Result<VerifiedPath, Reject> {
+    let (wanted, others): (Vec<_>, Vec<_>) =
+        found.into_iter().partition(|certificate| is_wanted(certificate.tbs()));
+    path_through(input, &one(wanted, field)?, &others, profile)
+}
+
 /// The path of a certificate to an anchor, through these.
 ///
 /// # Errors

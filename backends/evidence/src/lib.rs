@@ -10,6 +10,7 @@
 pub mod appraise;
 pub mod container;
 pub mod formats;
+pub mod fortanix_dsm;
 pub mod luna_pkc;
 pub mod spki;
 pub mod tpm;

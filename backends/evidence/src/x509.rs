@@ -8,6 +8,8 @@ use pkic_facts::reject::{Operand, Reject};
 
 /// Bytes of an item that is certificates alone: the largest sample, five of RSA-4096, has 7 kB.
 const ITEM_LEN_BYTES_MAX: usize = 64 << 10;
+/// Attributes of a name, and relative names in it: the largest sample has six.
+const ATTRIBUTES_MAX: usize = 32;
 
 /// The certificates of every part, in PEM or DER, in their order. One that stands twice counts once: a leaf is often in the
 /// file of its chain as well.
@@ -116,4 +118,27 @@ pub(crate) fn bit_octets<'a>(what: &'static str, value: &'a [u8]) -> Result<&'a 
         Some((0, octets)) => Ok(octets),
         _ => Err(Reject::Malformed { what }),
     }
+}
+
+/// The text of a name's attribute.
+///
+/// # Errors
+/// [`Reject::Malformed`]; [`Reject::FieldRepeated`] where the attribute stands twice.
+pub(crate) fn attribute(name: &[u8], oid: &str, field: &'static str) -> Result<Option<String>, Reject> {
+    let what = "Name";
+    let mut found = None;
+    for relative in der::elements(what, der::only(what, der::SEQUENCE, name)?, ATTRIBUTES_MAX)? {
+        for attribute in der::elements(what, relative.content, ATTRIBUTES_MAX)? {
+            let (kind, value) = der::expect(what, der::OBJECT_IDENTIFIER, attribute.content)?;
+            if der::oid_text(kind).as_deref() != Some(oid) {
+                continue;
+            }
+            let (value, _) = der::read(what, value)?;
+            let text = str::from_utf8(value.content).map_err(|_| Reject::Malformed { what })?;
+            if found.replace(text.to_owned()).is_some() {
+                return Err(Reject::FieldRepeated { field });
+            }
+        }
+    }
+    Ok(found)
 }

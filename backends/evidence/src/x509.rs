@@ -142,3 +142,14 @@ pub(crate) fn attribute(name: &[u8], oid: &str, field: &'static str) -> Result<O
     }
     Ok(found)
 }
+
+/// The key identifier of the issuer, as the certificate gives it.
+///
+/// # Errors
+/// [`Reject::Malformed`].
+pub(crate) fn authority_key_id(tbs: &Tbs) -> Result<Option<Vec<u8>>, Reject> {
+    let what = "authorityKeyIdentifier";
+    let Some(extension) = tbs.extension("2.5.29.35") else { return Ok(None) };
+    let fields = der::elements(what, der::only(what, der::SEQUENCE, &extension.value)?, 3)?;
+    Ok(fields.iter().find(|field| field.tag == 0x80).map(|field| field.content.to_vec()))
+}

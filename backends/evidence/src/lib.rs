@@ -11,6 +11,7 @@ pub mod appraise;
 pub mod container;
 pub mod formats;
 pub mod fortanix_dsm;
+pub mod gsma_euicc;
 pub mod luna_pkc;
 pub mod matter_dac;
 pub mod microchip_tng;

@@ -10,7 +10,11 @@ use pkic_facts::reject::{Operand, Reject};
 const ITEM_LEN_BYTES_MAX: usize = 64 << 10;
 /// Attributes of a name, and relative names in it: the largest sample has six.
 const ATTRIBUTES_MAX: usize = 32;
+/// Policies of a certificate: the largest sample has one.
+const POLICIES_MAX: usize = 32;
 
+/// certificatePolicies.
+pub(crate) const CERTIFICATE_POLICIES: &str = "2.5.29.32";
 /// The certificates of every part, in PEM or DER, in their order. One that stands twice counts once: a leaf is often in the
 /// file of its chain as well.
 ///
@@ -141,6 +145,21 @@ pub(crate) fn attribute(name: &[u8], oid: &str, field: &'static str) -> Result<O
         }
     }
     Ok(found)
+}
+
+/// The policy identifiers of a certificate; none where there is no such extension.
+///
+/// # Errors
+/// [`Reject::Malformed`], [`Reject::TooLarge`].
+pub(crate) fn policies(tbs: &Tbs) -> Result<Vec<String>, Reject> {
+    let what = "certificatePolicies";
+    let Some(extension) = tbs.extension(CERTIFICATE_POLICIES) else { return Ok(Vec::new()) };
+    let policies = der::elements(what, der::only(what, der::SEQUENCE, &extension.value)?, POLICIES_MAX)?;
+    let policy = |policy: &der::Element<'_>| {
+        let (oid, _) = der::expect(what, der::OBJECT_IDENTIFIER, policy.content)?;
+        der::oid_text(oid).ok_or(Reject::Malformed { what })
+    };
+    policies.iter().map(policy).collect()
 }
 
 /// The key identifier of the issuer, as the certificate gives it.

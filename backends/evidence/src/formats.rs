@@ -1,6 +1,8 @@
 //! The table of evidence formats. What each answers follows one rule: [`Verdict`](crate::Verdict) has it.
 use crate::appraise::{Appraised, Input, NotVerified};
-use crate::{fortanix_dsm, gsma_euicc, luna_pkc, matter_dac, microchip_tng, tpm, yubihsm2, yubikey_piv};
+use crate::{
+    fortanix_dsm, gsma_euicc, luna_pkc, matter_dac, microchip_tng, optiga_trust_m, tpm, yubihsm2, yubikey_piv,
+};
 
 /// An evidence format.
 #[derive(Debug, Clone, Copy)]
@@ -24,6 +26,7 @@ pub const FORMATS: &[Format] = &[
     microchip_tng::FORMAT,
     matter_dac::FORMAT,
     gsma_euicc::FORMAT,
+    optiga_trust_m::FORMAT,
     tpm::certify::CERTIFY,
     tpm::certify::CERTIFY_CREATION,
     tpm::webauthn_tpm::FORMAT,

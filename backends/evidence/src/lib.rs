@@ -15,6 +15,7 @@ pub mod gsma_euicc;
 pub mod luna_pkc;
 pub mod matter_dac;
 pub mod microchip_tng;
+pub mod optiga_trust_m;
 pub mod spki;
 pub mod tpm;
 pub mod yubihsm2;

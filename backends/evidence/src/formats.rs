@@ -1,7 +1,8 @@
 //! The table of evidence formats. What each answers follows one rule: [`Verdict`](crate::Verdict) has it.
 use crate::appraise::{Appraised, Input, NotVerified};
 use crate::{
-    fortanix_dsm, gsma_euicc, luna_pkc, matter_dac, microchip_tng, optiga_trust_m, tpm, yubihsm2, yubikey_piv,
+    fortanix_dsm, gsma_euicc, ieee_8021ar, luna_pkc, matter_dac, microchip_tng, optiga_trust_m, tpm,
+    yubihsm2, yubikey_piv,
 };
 
 /// An evidence format.
@@ -31,6 +32,8 @@ pub const FORMATS: &[Format] = &[
     tpm::certify::CERTIFY_CREATION,
     tpm::webauthn_tpm::FORMAT,
     tpm::csr_attestation::FORMAT,
+    // Many makers' certificates have a hardware module name: after everything that knows the maker.
+    ieee_8021ar::FORMAT,
 ];
 
 /// The format of that name.

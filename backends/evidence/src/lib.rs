@@ -12,6 +12,7 @@ pub mod container;
 pub mod formats;
 pub mod fortanix_dsm;
 pub mod gsma_euicc;
+pub mod ieee_8021ar;
 pub mod luna_pkc;
 pub mod matter_dac;
 pub mod microchip_tng;

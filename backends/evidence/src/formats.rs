@@ -2,6 +2,10 @@
 use crate::appraise::{Appraised, Input, NotVerified};
 use crate::{apple, tpm, webauthn, yubikey_piv};
 use crate::{lamps_csr_attestation, pkix_key_attestation, tpm, yubikey_piv};
+use crate::{
+    fortanix_dsm, gsma_euicc, ieee_8021ar, luna_pkc, matter_dac, microchip_tng, optiga_trust_m, tpm,
+    yubihsm2, yubikey_piv,
+};
 
 /// An evidence format.
 #[derive(Debug, Clone, Copy)]
@@ -19,6 +23,13 @@ pub struct Format {
 /// Every format of this build, in the order in which they are tried.
 pub const FORMATS: &[Format] = &[
     yubikey_piv::FORMAT,
+    yubihsm2::FORMAT,
+    luna_pkc::FORMAT,
+    fortanix_dsm::FORMAT,
+    microchip_tng::FORMAT,
+    matter_dac::FORMAT,
+    gsma_euicc::FORMAT,
+    optiga_trust_m::FORMAT,
     tpm::certify::CERTIFY,
     tpm::certify::CERTIFY_CREATION,
     tpm::quote::FORMAT,
@@ -33,6 +44,8 @@ pub const FORMATS: &[Format] = &[
     pkix_key_attestation::FORMAT,
     tpm::parsec::FORMAT,
     tpm::certificate::FORMAT,
+    // Many makers' certificates have a hardware module name: after everything that knows the maker.
+    ieee_8021ar::FORMAT,
 ];
 
 /// The formats whose paths Google's attestation status list speaks for: it names serial numbers without their issuer.

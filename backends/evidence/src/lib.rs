@@ -17,11 +17,24 @@ pub mod pkix_key_attestation;
 pub mod spki;
 pub mod tpm;
 pub mod webauthn;
+pub mod fortanix_dsm;
+pub mod gsma_euicc;
+pub mod ieee_8021ar;
+pub mod luna_pkc;
+pub mod matter_dac;
+pub mod microchip_tng;
+pub mod optiga_trust_m;
+pub mod spki;
+pub mod tpm;
+pub mod yubihsm2;
 pub mod yubikey_piv;
 
 mod carriage;
 mod cbor;
+mod cms;
 mod cose;
 mod jose;
+mod webauthn;
+mod x509;
 
 pub use appraise::{Appraisal, Input, Verdict, appraise};

@@ -86,10 +86,10 @@ pub struct PathInput<'a> {
 pub struct VerifiedPath {
     evidence: Sha256Digest,
     leaf: Certificate,
+    issuers: Vec<Certificate>,
     anchor: AnchorRef,
     now: i64,
     not_after: Option<i64>,
-    certificates: usize,
     revocation: Revocation,
 }
 
@@ -102,6 +102,11 @@ impl VerifiedPath {
     /// The certificate whose key is reached.
     pub fn leaf(&self) -> &Certificate {
         &self.leaf
+    }
+
+    /// The certificates between the leaf and the anchor, the leaf's issuer first.
+    pub fn issuers(&self) -> &[Certificate] {
+        &self.issuers
     }
 
     /// The anchor that the path ends at.
@@ -121,7 +126,7 @@ impl VerifiedPath {
 
     /// Certificates below the anchor, the leaf included.
     pub fn certificates(&self) -> usize {
-        self.certificates
+        self.issuers.len().saturating_add(1)
     }
 
     /// What the lists of the anchor set say of these certificates.
@@ -153,10 +158,10 @@ pub fn verify_path(input: &PathInput<'_>) -> Result<VerifiedPath, Reject> {
             Ok(VerifiedPath {
                 evidence: input.evidence.digest(),
                 leaf: input.leaf.clone(),
+                issuers: search.chain.iter().skip(1).copied().cloned().collect(),
                 anchor: anchor.reference().clone(),
                 now: input.now,
                 not_after: end.into_iter().chain(until).min(),
-                certificates: search.chain.len(),
                 revocation: state,
             })
         }

@@ -4,11 +4,12 @@
 //! with a [`TrustedKey`]. A `fn` pointer captures nothing, so a decoder sees the signed bytes and no sibling of
 //! theirs. A [`TrustedKey`] comes from a path to an anchor, from an enrolled key, from a credential activation
 //! ([`activation`]), or from a verified statement that certifies it, and from nothing else.
-//! [`VerifiedPath::decode_leaf`] decodes the tbsCertificate of a path's leaf, [`TrustedKey::decode`] the key itself.
+//! [`VerifiedPath::decode_leaf`] decodes the tbsCertificate of a path's leaf, [`VerifiedPath::decode_all`] those of all its
+//! certificates, [`TrustedKey::decode`] the key itself.
 //! From a [`Verified`], [`Verified::preimage`], [`Verified::project`] and [`join`] lead to further ones, again by `fn`
 //! pointers. There is no other way: every field is private, and neither `Clone`, `Default`, `From` nor any decoding from stored data is implemented.
 use crate::anchors::{AnchorRef, AnchorSet};
-use crate::certificate::Certificate;
+use crate::certificate::{Certificate, Tbs};
 use crate::crypto::{Hash, Scheme, Sha256Digest, Strength, verify_signature};
 use crate::path::VerifiedPath;
 use crate::reject::{Operand, Reject};
@@ -323,6 +324,18 @@ impl VerifiedPath {
     pub fn decode_leaf<T>(&self, decode: fn(&[u8]) -> Result<T, Reject>) -> Result<Verified<T>, Reject> {
         let provenance = TrustedKey::of_path(self).provenance;
         Ok(Verified { value: decode(self.leaf().tbs().raw())?, provenance })
+    }
+
+    /// Decodes every tbsCertificate of the path together, the leaf first, for formats whose certificates must agree with
+    /// one another. The path has checked the signature of each.
+    ///
+    /// # Errors
+    /// Those of `decode`.
+    pub fn decode_all<T>(&self, decode: fn(&[&Tbs]) -> Result<T, Reject>) -> Result<Verified<T>, Reject> {
+        let provenance = TrustedKey::of_path(self).provenance;
+        let certificates = std::iter::once(self.leaf()).chain(self.issuers());
+        let certificates: Vec<&Tbs> = certificates.map(Certificate::tbs).collect();
+        Ok(Verified { value: decode(&certificates)?, provenance })
     }
 }
 

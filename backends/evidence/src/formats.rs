@@ -6,6 +6,7 @@ use crate::{
     fortanix_dsm, gsma_euicc, ieee_8021ar, luna_pkc, matter_dac, microchip_tng, optiga_trust_m, tpm,
     yubihsm2, yubikey_piv,
 };
+use crate::{aws_nitro, azure_managed_hsm, marvell_liquidsecurity, tpm, yubikey_piv};
 
 /// An evidence format.
 #[derive(Debug, Clone, Copy)]
@@ -46,6 +47,9 @@ pub const FORMATS: &[Format] = &[
     tpm::certificate::FORMAT,
     // Many makers' certificates have a hardware module name: after everything that knows the maker.
     ieee_8021ar::FORMAT,
+    marvell_liquidsecurity::FORMAT,
+    azure_managed_hsm::FORMAT,
+    aws_nitro::FORMAT,
 ];
 
 /// The formats whose paths Google's attestation status list speaks for: it names serial numbers without their issuer.

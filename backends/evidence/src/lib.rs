@@ -9,11 +9,14 @@
 
 pub mod apple;
 pub mod appraise;
+pub mod aws_nitro;
+pub mod azure_managed_hsm;
 pub mod container;
 pub mod fido_mds;
 pub mod formats;
 pub mod lamps_csr_attestation;
 pub mod pkix_key_attestation;
+pub mod marvell_liquidsecurity;
 pub mod spki;
 pub mod tpm;
 pub mod webauthn;
@@ -34,6 +37,7 @@ mod cbor;
 mod cms;
 mod cose;
 mod jose;
+mod pkcs11;
 mod webauthn;
 mod x509;
 

@@ -18,4 +18,4 @@ pub mod public;
 pub mod quote;
 pub mod structures;
 pub mod webauthn_tpm;
-mod wire;
+pub(crate) mod wire;

@@ -1,12 +1,10 @@
 //! The table of evidence formats. What each answers follows one rule: [`Verdict`](crate::Verdict) has it.
 use crate::appraise::{Appraised, Input, NotVerified};
-use crate::{apple, tpm, webauthn, yubikey_piv};
-use crate::{lamps_csr_attestation, pkix_key_attestation, tpm, yubikey_piv};
 use crate::{
-    fortanix_dsm, gsma_euicc, ieee_8021ar, luna_pkc, matter_dac, microchip_tng, optiga_trust_m, tpm,
-    yubihsm2, yubikey_piv,
+    apple, aws_nitro, azure_managed_hsm, fortanix_dsm, gsma_euicc, ieee_8021ar, lamps_csr_attestation,
+    luna_pkc, marvell_liquidsecurity, matter_dac, microchip_tng, optiga_trust_m, pkix_key_attestation, tpm,
+    webauthn, yubihsm2, yubikey_piv,
 };
-use crate::{aws_nitro, azure_managed_hsm, marvell_liquidsecurity, tpm, yubikey_piv};
 
 /// An evidence format.
 #[derive(Debug, Clone, Copy)]
@@ -40,7 +38,6 @@ pub const FORMATS: &[Format] = &[
     apple::webauthn::FORMAT,
     apple::app_attest::FORMAT,
     apple::mda::FORMAT,
-    tpm::csr_attestation::FORMAT,
     lamps_csr_attestation::FORMAT,
     pkix_key_attestation::FORMAT,
     tpm::parsec::FORMAT,

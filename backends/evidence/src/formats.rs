@@ -1,6 +1,6 @@
 //! The table of evidence formats. What each answers follows one rule: [`Verdict`](crate::Verdict) has it.
 use crate::appraise::{Appraised, Input, NotVerified};
-use crate::{nshield_kgc, tpm, yubikey_piv};
+use crate::{crypto4a_qasm, nshield_kgc, tpm, yubikey_piv};
 
 /// An evidence format.
 #[derive(Debug, Clone, Copy)]
@@ -23,6 +23,7 @@ pub const FORMATS: &[Format] = &[
     tpm::webauthn_tpm::FORMAT,
     tpm::csr_attestation::FORMAT,
     nshield_kgc::FORMAT,
+    crypto4a_qasm::FORMAT,
 ];
 
 /// The format of that name.

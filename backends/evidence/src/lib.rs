@@ -9,6 +9,7 @@
 
 pub mod appraise;
 pub mod container;
+pub mod crypto4a_qasm;
 pub mod formats;
 pub mod nshield_kgc;
 pub mod spki;

@@ -1,9 +1,9 @@
 //! The table of evidence formats. What each answers follows one rule: [`Verdict`](crate::Verdict) has it.
 use crate::appraise::{Appraised, Input, NotVerified};
 use crate::{
-    apple, aws_nitro, azure_managed_hsm, fortanix_dsm, gsma_euicc, ieee_8021ar, lamps_csr_attestation,
-    luna_pkc, marvell_liquidsecurity, matter_dac, microchip_tng, optiga_trust_m, pkix_key_attestation, tpm,
-    webauthn, yubihsm2, yubikey_piv,
+    apple, aws_nitro, azure_managed_hsm, crypto4a_qasm, fortanix_dsm, gsma_euicc, ieee_8021ar,
+    lamps_csr_attestation, luna_pkc, marvell_liquidsecurity, matter_dac, microchip_tng, nshield_kgc,
+    optiga_trust_m, pkix_key_attestation, tpm, webauthn, yubihsm2, yubikey_piv,
 };
 
 /// An evidence format.
@@ -47,6 +47,8 @@ pub const FORMATS: &[Format] = &[
     marvell_liquidsecurity::FORMAT,
     azure_managed_hsm::FORMAT,
     aws_nitro::FORMAT,
+    nshield_kgc::FORMAT,
+    crypto4a_qasm::FORMAT,
 ];
 
 /// The formats whose paths Google's attestation status list speaks for: it names serial numbers without their issuer.

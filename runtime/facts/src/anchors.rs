@@ -12,6 +12,7 @@ use serde::Deserialize;
 use std::collections::HashSet;
 use std::fmt;
 use toml::Spanned;
+use x509_parser::prelude::Pem;
 
 /// What the operator says about an anchor; it travels with every fact that hangs on it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -71,7 +72,7 @@ struct EnrolledKey {
 pub struct AnchorFile<'a> {
     /// Its name, for messages.
     pub name: &'a str,
-    /// PEM with one or more certificates, or one certificate in DER.
+    /// PEM with one or more certificates, or with public keys alone, or one certificate in DER.
     pub bytes: &'a [u8],
 }
 
@@ -104,6 +105,7 @@ impl std::error::Error for AnchorError {}
 pub struct AnchorSet {
     anchors: Vec<Anchor>,
     keys: Vec<EnrolledKey>,
+    public_keys: Vec<Vec<u8>>,
     candidates: Vec<Certificate>,
     /// Keys below which nobody publishes a list, says the operator.
     unpublished: HashSet<Sha256Digest>,
@@ -137,7 +139,8 @@ impl AnchorSet {
     /// Reads a folder of certificates and the text of its `anchors.toml`.
     ///
     /// A certificate becomes an anchor if the listing names the SHA-256 of its subjectPublicKeyInfo, or if it is
-    /// self-signed and the signature verifies (purpose `unspecified`). Every other one only helps to build paths.
+    /// self-signed and the signature verifies (purpose `unspecified`). Every other one only helps to build paths. A
+    /// public key is for evidence that names its root alone; the listing decides whether it is enrolled.
     ///
     /// # Errors
     /// [`AnchorError`] for the first file that does not read, entry that is unknown, wrong or listed twice, or listed
@@ -147,6 +150,10 @@ impl AnchorSet {
         let mut set = AnchorSet::default();
         let mut used = vec![false; entries.anchors.len()];
         for file in files {
+            if let Some(keys) = public_keys_of(file.bytes) {
+                set.public_keys.extend(keys);
+                continue;
+            }
             let certificates = Certificate::all_from_file(file.bytes).map_err(|reject| AnchorError {
                 file: file.name.to_owned(),
                 line: None,
@@ -188,6 +195,11 @@ impl AnchorSet {
     /// Whether the operator says of an anchor that nobody publishes a list of what is revoked below it.
     pub(crate) fn is_unpublished(&self, spki: Sha256Digest) -> bool {
         self.unpublished.contains(&spki)
+    }
+
+    /// The subjectPublicKeyInfo of every key that came as a file, enrolled or not.
+    pub fn public_keys(&self) -> impl Iterator<Item = &[u8]> {
+        self.public_keys.iter().map(Vec::as_slice)
     }
 
     /// The anchors that are certificates.
@@ -252,6 +264,15 @@ impl AnchorSet {
             self.anchors.push(anchor);
         }
     }
+}
+
+/// The keys of a file of PEM blocks `PUBLIC KEY`; nothing where it is another file.
+fn public_keys_of(bytes: &[u8]) -> Option<Vec<Vec<u8>>> {
+    let is_pem = bytes.len() <= limits::EVIDENCE_LEN_BYTES_MAX && bytes.first() != Some(&0x30);
+    let blocks = is_pem.then(|| Pem::iter_from_buffer(bytes).take(limits::PATH_CANDIDATES_MAX))?;
+    let blocks: Vec<Pem> = blocks.collect::<Result<_, _>>().ok()?;
+    let is_keys = !blocks.is_empty() && blocks.iter().all(|block| block.label == "PUBLIC KEY");
+    is_keys.then(|| blocks.into_iter().map(|block| block.contents).collect())
 }
 
 /// Whether issuer and subject are one name and the certificate's own key verifies its signature, SHA-1 included: the

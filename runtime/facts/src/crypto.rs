@@ -1,4 +1,4 @@
-//! Signature checks and digests, by aws-lc-rs alone.
+//! Signature checks and digests, by aws-lc-rs, but for DSA and HSS, which it does not have.
 //!
 //! Everything is called with what it needs: there is no default provider and no global. A check takes the key's raw
 //! subjectPublicKeyInfo, the scheme that the signature's AlgorithmIdentifier names, and the very bytes signed.
@@ -7,6 +7,9 @@ use crate::reject::{Operand, Reject};
 use aws_lc_rs::digest as aws_digest;
 use aws_lc_rs::signature::{self as aws, VerificationAlgorithm};
 use std::fmt;
+
+mod dsa;
+mod hss;
 
 /// A SHA-256 digest, shown as `sha256:` and lower-case hexadecimal digits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -99,6 +102,11 @@ pub enum Scheme {
     MlDsa65,
     /// ML-DSA-87 (FIPS 204).
     MlDsa87,
+    /// DSA with SHA-256 (FIPS 186-4), the signature in DER: nShield modules sign with it. No AlgorithmIdentifier leads
+    /// here, so that no request proves possession with it.
+    DsaSha256,
+    /// HSS with LMS (RFC 8554): Crypto4A modules sign with it. No AlgorithmIdentifier leads here either.
+    HssLms,
 }
 
 impl Scheme {
@@ -148,6 +156,8 @@ impl Scheme {
             Scheme::MlDsa44 => "ml-dsa-44",
             Scheme::MlDsa65 => "ml-dsa-65",
             Scheme::MlDsa87 => "ml-dsa-87",
+            Scheme::DsaSha256 => "dsa-sha256",
+            Scheme::HssLms => "hss-lms",
         }
     }
 
@@ -187,6 +197,10 @@ pub enum KeyKind {
     MlDsa65,
     /// ML-DSA-87.
     MlDsa87,
+    /// DSA.
+    Dsa,
+    /// HSS with LMS.
+    HssLms,
 }
 
 /// A public key as it stands in a subjectPublicKeyInfo.
@@ -194,7 +208,8 @@ pub enum KeyKind {
 pub struct PublicKey<'a> {
     /// Its kind.
     pub kind: KeyKind,
-    /// The octets of subjectPublicKey: RSAPublicKey in DER, an elliptic-curve point, or a raw key.
+    /// The octets of subjectPublicKey: RSAPublicKey in DER, an elliptic-curve point, or a raw key. For DSA, the whole
+    /// subjectPublicKeyInfo: its parameters are part of the key.
     pub octets: &'a [u8],
 }
 
@@ -222,6 +237,8 @@ impl<'a> PublicKey<'a> {
             ("2.16.840.1.101.3.4.3.17", None) => KeyKind::MlDsa44,
             ("2.16.840.1.101.3.4.3.18", None) => KeyKind::MlDsa65,
             ("2.16.840.1.101.3.4.3.19", None) => KeyKind::MlDsa87,
+            ("1.2.840.10040.4.1", None) => return Ok(PublicKey { kind: KeyKind::Dsa, octets: spki }),
+            ("1.2.840.113549.1.9.16.3.17", None) => KeyKind::HssLms,
             _ => return Err(unsupported(&oid)),
         };
         match der::only(what, der::BIT_STRING, rest)?.split_first() {
@@ -233,7 +250,7 @@ impl<'a> PublicKey<'a> {
     /// The length of an RSA modulus, or the size of the curve or parameter set, in bits.
     ///
     /// # Errors
-    /// [`Reject::Malformed`] where an RSA key is no RSAPublicKey.
+    /// [`Reject::Malformed`] where an RSA key is no RSAPublicKey, or a DSA key has no parameters.
     pub fn bits(&self) -> Result<usize, Reject> {
         match self.kind {
             KeyKind::Rsa => {
@@ -248,7 +265,10 @@ impl<'a> PublicKey<'a> {
             KeyKind::P256 | KeyKind::Ed25519 => Ok(256),
             KeyKind::P384 => Ok(384),
             KeyKind::P521 => Ok(521),
-            KeyKind::MlDsa44 | KeyKind::MlDsa65 | KeyKind::MlDsa87 => Ok(self.octets.len().saturating_mul(8)),
+            KeyKind::Dsa => dsa::modulus_bits(self.octets),
+            KeyKind::MlDsa44 | KeyKind::MlDsa65 | KeyKind::MlDsa87 | KeyKind::HssLms => {
+                Ok(self.octets.len().saturating_mul(8))
+            }
         }
     }
 }
@@ -275,13 +295,20 @@ pub fn verify_signature(
     if key.kind == KeyKind::Rsa && bits < bits_min {
         return Err(Reject::AlgorithmWeak { scheme: scheme.name(), key_bits: Some(bits) });
     }
+    let invalid = || Reject::SignatureInvalid { scheme: scheme.name(), key: Sha256Digest::of(spki) };
+    let is_valid = match (key.kind, scheme) {
+        (KeyKind::Dsa, Scheme::DsaSha256) => Some(dsa::is_valid(spki, message, signature)),
+        (KeyKind::HssLms, Scheme::HssLms) => Some(hss::is_valid(key.octets, message, signature)),
+        _ => None,
+    };
+    if let Some(is_valid) = is_valid {
+        return if is_valid { Ok(()) } else { Err(invalid()) };
+    }
     let algorithm = algorithm_for(key.kind, scheme, bits).ok_or_else(|| Reject::AlgorithmKeyMismatch {
         scheme: scheme.name(),
         key_algorithm: Operand::Word(key_kind_name(key.kind)),
     })?;
-    algorithm
-        .verify_sig(key.octets, message, signature)
-        .map_err(|_| Reject::SignatureInvalid { scheme: scheme.name(), key: Sha256Digest::of(spki) })
+    algorithm.verify_sig(key.octets, message, signature).map_err(|_| invalid())
 }
 
 /// The DER form of an ECDSA signature that stands as `r` and `s` of a fixed width, as COSE and JOSE write it.
@@ -390,6 +417,8 @@ const fn key_kind_name(kind: KeyKind) -> &'static str {
         KeyKind::MlDsa44 => "ml-dsa-44",
         KeyKind::MlDsa65 => "ml-dsa-65",
         KeyKind::MlDsa87 => "ml-dsa-87",
+        KeyKind::Dsa => "dsa",
+        KeyKind::HssLms => "hss-lms",
     }
 }
 

@@ -153,7 +153,7 @@ impl CertificationRequest {
         say("request.public-key", Value::Bytes(digest.0.to_vec()), Grade::Claimed)?;
         let Ok(key) = PublicKey::from_spki(&self.spki) else { return Ok(()) };
         let Ok(bits) = key.bits() else { return Ok(()) };
-        let (algorithm, strength) = algorithm_of(key.kind, bits);
+        let Some((algorithm, strength)) = algorithm_of(key.kind, bits) else { return Ok(()) };
         if let Some(word) = Words::Algorithm.word(algorithm) {
             say("key.algorithm", Value::Word(word), Grade::Claimed)?;
         }
@@ -185,9 +185,10 @@ pub fn der_of(bytes: &[u8]) -> Result<Vec<u8>, Reject> {
     }
 }
 
-/// The algorithm's word and its bits of security. Source: NIST SP 800-57 part 1 rev. 5, table 2; FIPS 204 table 1.
-fn algorithm_of(kind: KeyKind, bits: usize) -> (&'static str, i64) {
-    match (kind, bits) {
+/// The algorithm's word and its bits of security. Source: NIST SP 800-57 part 1 rev. 5, table 2; FIPS 204 table 1. The keys of some
+/// modules' own signatures have none: nobody asks for certificates for them.
+fn algorithm_of(kind: KeyKind, bits: usize) -> Option<(&'static str, i64)> {
+    Some(match (kind, bits) {
         (KeyKind::Rsa, 1024) => ("rsa-1024", 80),
         (KeyKind::Rsa, 2048) => ("rsa-2048", 112),
         (KeyKind::Rsa, 3072) => ("rsa-3072", 128),
@@ -205,7 +206,8 @@ fn algorithm_of(kind: KeyKind, bits: usize) -> (&'static str, i64) {
         (KeyKind::MlDsa44, _) => ("ml-dsa-44", 128),
         (KeyKind::MlDsa65, _) => ("ml-dsa-65", 192),
         (KeyKind::MlDsa87, _) => ("ml-dsa-87", 256),
-    }
+        (KeyKind::Dsa | KeyKind::HssLms, _) => return None,
+    })
 }
 
 fn read_attributes(content: &[u8]) -> Result<Vec<Attribute>, Reject> {

@@ -65,6 +65,22 @@ fn a_key_can_be_enrolled_by_itself() {
     assert!(set.enrolled(Sha256Digest::of(b"other"), "yubikey-piv").is_none());
 }
 
+/// A key that comes as a file is there to be tried; the listing alone enrols it.
+#[test]
+fn a_public_key_can_come_as_a_file() {
+    let pem = "-----BEGIN PUBLIC KEY-----\na2V5\n-----END PUBLIC KEY-----\n";
+    let load = |bytes: &str, listing: &str| {
+        AnchorSet::load(&[AnchorFile { name: "key.pem", bytes: bytes.as_bytes() }], listing)
+    };
+    let set = load(&pem.repeat(2), "").unwrap();
+    assert_eq!(set.public_keys().collect::<Vec<_>>(), [b"key", b"key"]);
+    let spki = Sha256Digest::of(b"key");
+    assert!(set.enrolled(spki, "yubikey-piv").is_none() && set.anchors().is_empty());
+    let listed = load(pem, &entry("key", &spki.to_string(), "test")).unwrap();
+    assert!(listed.enrolled(spki, "yubikey-piv").is_some());
+    assert!(load(&pem.replace("PUBLIC", "PRIVATE"), "").is_err(), "a private key has no business here");
+}
+
 #[test]
 fn the_digest_covers_purpose_and_not_order() {
     let (one, two) = (root(authority("one")), root(authority("two")));

@@ -98,7 +98,12 @@ fn tpm_scheme(alg: i128) -> Result<Scheme, Reject> {
 const fn hash_of(scheme: Scheme) -> Option<Hash> {
     match scheme {
         Scheme::RsaPkcs1(hash) | Scheme::RsaPss(hash) | Scheme::Ecdsa(hash) => Some(hash),
-        Scheme::Ed25519 | Scheme::MlDsa44 | Scheme::MlDsa65 | Scheme::MlDsa87 => None,
+        Scheme::Ed25519
+        | Scheme::MlDsa44
+        | Scheme::MlDsa65
+        | Scheme::MlDsa87
+        | Scheme::DsaSha256
+        | Scheme::HssLms => None,
     }
 }
 

@@ -1,7 +1,7 @@
 //! The table of evidence formats. What each answers follows one rule: [`Verdict`](crate::Verdict) has it.
 use crate::appraise::{Appraised, Input, NotVerified};
 use crate::{
-    apple, aws_nitro, azure_managed_hsm, crypto4a_qasm, fortanix_dsm, gsma_euicc, ieee_8021ar,
+    apple, aws_nitro, azure_managed_hsm, crypto4a_qasm, ear, fortanix_dsm, gsma_euicc, ieee_8021ar,
     lamps_csr_attestation, luna_pkc, marvell_liquidsecurity, matter_dac, microchip_tng, nshield_kgc,
     optiga_trust_m, pkix_key_attestation, tpm, webauthn, yubihsm2, yubikey_piv,
 };
@@ -40,6 +40,7 @@ pub const FORMATS: &[Format] = &[
     apple::mda::FORMAT,
     lamps_csr_attestation::FORMAT,
     pkix_key_attestation::FORMAT,
+    ear::FORMAT,
     tpm::parsec::FORMAT,
     tpm::certificate::FORMAT,
     // Many makers' certificates have a hardware module name: after everything that knows the maker.

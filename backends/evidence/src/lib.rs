@@ -13,6 +13,7 @@ pub mod aws_nitro;
 pub mod azure_managed_hsm;
 pub mod container;
 pub mod crypto4a_qasm;
+pub mod ear;
 pub mod fido_mds;
 pub mod formats;
 pub mod fortanix_dsm;

@@ -111,6 +111,8 @@ impl BasisSet {
     pub const REQUEST: BasisSet = BasisSet(1 << 4);
     /// A sandboxed format said so.
     pub const PLUGIN: BasisSet = BasisSet(1 << 5);
+    /// An external verifier says so.
+    pub const VERIFIER: BasisSet = BasisSet(1 << 14);
     /// Every basis.
     pub const ANY: BasisSet = BasisSet(0xff3f);
 

@@ -11,9 +11,9 @@ use pkic_facts::facts::{Binding, Facts};
 use pkic_facts::request::CertificationRequest;
 use pkic_facts::verified::activation::Activation;
 use pkic_facts::verified::{Evidence, Provenance};
-use pkic_ir::{AnchorDef, Program};
+use pkic_ir::{AnchorDef, Program, SignerSet};
 use pkic_vocab::words::Words;
-use pkic_vocab::{Fact, FactTable, Grade, Path, Purpose, Value, Word, limits};
+use pkic_vocab::{BasisSet, Fact, FactTable, Grade, Path, Purpose, Value, Word, limits};
 
 /// What is known of a request before anything is drafted or decided.
 #[derive(Debug, Clone, Copy)]
@@ -183,11 +183,14 @@ fn add_given(facts: &mut Facts, known: &Known<'_>) -> Result<(), InputError> {
 /// The purpose of the anchor that the evidence of these facts hangs on; of several anchors, the purpose farthest from
 /// production.
 ///
-/// Where the program has anchor sets, its word counts alone (design D11): an anchor that it does not name, or not for
+/// A verifier's result counts where the program's `signers verifiers` name the verifier's key, and nowhere else. For all
+/// other evidence: where the program has anchor sets, its word counts alone (design D11): an anchor that it does not name, or not for
 /// this format, is unspecified, whatever the deployment says. Where it has none, the deployment's word counts.
 pub fn purpose_of(program: &Program, facts: &Facts) -> Purpose {
     let anchors = facts.provenance().into_iter().flat_map(Provenance::anchors);
+    let is_told = format_of(facts).is_some_and(|format| format.name() == VERIFIER_RESULT);
     let purpose = |anchor: &AnchorRef| match program.anchors.is_empty() {
+        _ if is_told => purpose_of_verifier(program, anchor),
         true => anchor.purpose,
         false => anchor_of(program, anchor, facts).map_or(Purpose::Unspecified, |named| named.purpose),
     };
@@ -196,15 +199,28 @@ pub fn purpose_of(program: &Program, facts: &Facts) -> Purpose {
 
 /// What the program says of an anchor, for the format of these facts; of several words, the farthest from production.
 fn anchor_of<'p>(program: &'p Program, anchor: &AnchorRef, facts: &Facts) -> Option<&'p AnchorDef> {
-    let format = match facts.table().fact(&path("evidence.format")?).map(|fact| &fact.value) {
-        Some(Value::Word(format)) => Some(*format),
-        _ => None,
-    };
+    let format = format_of(facts);
     let serves = |named: &&AnchorDef| {
         named.spki_sha256 == anchor.spki.0
             && (named.formats.is_empty() || format.is_some_and(|format| named.formats.contains(&format)))
     };
     program.anchors.iter().flat_map(|set| &set.anchors).filter(serves).max_by_key(|named| named.purpose)
+}
+
+/// The format whose statements are a verifier's.
+const VERIFIER_RESULT: &str = "ear";
+
+fn format_of(facts: &Facts) -> Option<Word> {
+    match facts.table().fact(&path("evidence.format")?).map(|fact| &fact.value) {
+        Some(Value::Word(format)) => Some(*format),
+        _ => None,
+    }
+}
+
+fn purpose_of_verifier(program: &Program, key: &AnchorRef) -> Purpose {
+    let mut sets = program.signers.iter().filter(|set| set.kind == "verifiers");
+    let names = |set: &SignerSet| set.signers.iter().any(|(_, spki)| *spki == key.spki.0);
+    if sets.any(names) { Purpose::Production } else { Purpose::Unspecified }
 }
 
 /// The table of these facts, with the purpose of their anchor as the program has it: of attested facts, and of those
@@ -218,7 +234,8 @@ pub fn table(program: &Program, facts: &Facts) -> FactTable {
     let of_evidence: Vec<(Path, Fact)> = table
         .known()
         .filter(|(_, fact)| {
-            fact.grade == Grade::Attested || (fact.source.is_some() && !fact.basis.has_witness())
+            let is_stated = fact.basis.has_witness() && fact.basis != BasisSet::VERIFIER;
+            fact.grade == Grade::Attested || (fact.source.is_some() && !is_stated)
         })
         .map(|(path, fact)| (path, Fact { purpose, ..fact.clone() }))
         .collect();

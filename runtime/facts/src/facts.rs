@@ -27,6 +27,9 @@ pub trait Statement {
     /// The format's word in the vocabulary.
     const FORMAT: &'static str;
 
+    /// Who speaks. It caps the grade of every fact.
+    const SPEAKER: Speaker = Speaker::Device;
+
     /// The subjectPublicKeyInfo of the key that the statement is about.
     fn attested_key(&self) -> &[u8];
 
@@ -35,6 +38,26 @@ pub trait Statement {
 
     /// Says the facts.
     fn emit(&self, to: &mut Emission);
+}
+
+/// Who speaks in a statement.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Speaker {
+    /// The device that holds the key: its facts are attested.
+    Device,
+    /// A verifier that appraised a device's evidence elsewhere (RFC 9334 section 8.4): its facts are witnessed, and
+    /// rest on `verifier` alone.
+    Verifier,
+}
+
+impl Speaker {
+    /// How well a fact is known that this speaker says on that basis, and what it then rests on.
+    fn grade(self, basis: BasisSet) -> (Grade, BasisSet) {
+        match self {
+            Speaker::Device => (Grade::Attested, basis),
+            Speaker::Verifier => (Grade::Witnessed, BasisSet::VERIFIER),
+        }
+    }
 }
 
 /// What a statement carries against replay.
@@ -235,7 +258,8 @@ impl Facts {
         table.sources.push(Source { name: evidence.name().to_owned(), digest: evidence.digest().0 });
         let purpose = provenance.anchor().purpose;
         for (path, value, basis) in said.entries {
-            let fact = Fact { purpose, source, ..Fact::new(value, Grade::Attested, basis) };
+            let (grade, basis) = S::SPEAKER.grade(basis);
+            let fact = Fact { purpose, source, ..Fact::new(value, grade, basis) };
             put(&mut table, path, fact)?;
         }
         let provenance = match self.provenance() {

@@ -159,12 +159,15 @@ fn text(text: &str) -> Vec<u8> {
     [&[0x78, text.len() as u8], text.as_bytes()].concat()
 }
 
-/// An attestation object with each member in turn exchanged.
+/// Bytes of the largest attestation object that is read at all.
+const OBJECT_LEN: usize = 64 << 10;
+
+/// An attestation object of each `fmt`, with client data and alone, with each member in turn exchanged.
 #[test]
 fn any_attestation_object_is_answered() {
     let string = |bytes: &[u8]| [&[0x5a][..], &(bytes.len() as u32).to_be_bytes(), bytes].concat();
     let certificate = string(&recorded("ak-ec-certificate-no-eku.der"));
-    let object = |member: &str, bytes: &[u8]| {
+    let object = |fmt: &str, member: &str, bytes: &[u8]| {
         let good = |name: &str| match name {
             "ver" => text("2.0"),
             "alg" => vec![0x26],
@@ -175,27 +178,34 @@ fn any_attestation_object_is_answered() {
             |name: &str| [text(name), if name == member { bytes.to_vec() } else { good(name) }].concat();
         let fields = ["ver", "alg", "x5c", "sig", "certInfo", "pubArea"].map(value).concat();
         let statement = if member == "attStmt" { bytes.to_vec() } else { [&[0xa6][..], &fields].concat() };
-        let head = [&[0xa3][..], &text("fmt"), &text("tpm"), &text("attStmt")].concat();
+        let head = [&[0xa3][..], &text("fmt"), &text(fmt), &text("attStmt")].concat();
         [head, statement, value("authData")].concat()
     };
     let mut inputs = Vec::new();
-    for (name, bytes) in cbor(SIZE / 8) {
-        for member in ["attStmt", "x5c", "authData", "certInfo"] {
-            inputs.push((format!("{name} in {member}"), object(member, &bytes)));
+    for (name, bytes) in cbor(OBJECT_LEN - 2_000) {
+        for fmt in ["tpm", "packed", "fido-u2f", "apple", "apple-appattest", "step"] {
+            inputs.push((format!("{name} in attStmt of {fmt}"), object(fmt, "attStmt", &bytes)));
         }
+        for member in ["x5c", "authData", "certInfo"] {
+            inputs.push((format!("{name} in {member} of tpm"), object("tpm", member, &bytes)));
+        }
+        inputs.push((format!("{name} in authData of fido-u2f"), object("fido-u2f", "authData", &bytes)));
+        inputs.push((format!("{name} in sig of step"), object("step", "sig", &bytes)));
     }
-    for (name, bytes) in cbor(SIZE - 2_000).into_iter().step_by(5) {
-        inputs.push((format!("{name} in attStmt"), object("attStmt", &bytes)));
-    }
-    for (name, bytes) in der(SIZE - 2_000) {
+    for (name, bytes) in der(OBJECT_LEN - 2_000) {
         inputs.push((
             format!("{name} as a certificate"),
-            object("x5c", &[&[0x81][..], &string(&bytes)].concat()),
+            object("apple", "x5c", &[&[0x81][..], &string(&bytes)].concat()),
         ));
     }
-    let chain = filled([0x98, 255], &certificate, 255 * certificate.len() + 2);
-    inputs.push(("a long chain".to_owned(), object("x5c", &chain)));
-    answers("attestation object", inputs, |bytes| appraise_all(&[bytes, b"{}"], other_request()));
+    for (name, bytes) in cbor(SIZE - 2_000).into_iter().step_by(5) {
+        inputs.push((format!("{name} in attStmt, too large"), object("tpm", "attStmt", &bytes)));
+    }
+    let count = OBJECT_LEN / certificate.len() - 2;
+    let chain = filled([0x98, u8::try_from(count).unwrap()], &certificate, count * certificate.len() + 2);
+    inputs.push(("a long chain".to_owned(), object("packed", "x5c", &chain)));
+    answers("attestation object", inputs.clone(), |bytes| appraise_all(&[bytes, b"{}"], other_request()));
+    answers("attestation object alone", inputs, |bytes| appraise_all(&[bytes], other_request()));
 }
 
 /// A CMS message with anything inside, alone and beside a certificate.

@@ -52,7 +52,8 @@ impl<'a> Object<'a> {
 
     /// Whether the item is an attestation object of that `fmt`, with client data or without.
     pub(crate) fn is_of(input: &Input<'_>, fmt: &str) -> bool {
-        Object::read(input).is_some_and(|object| object.fmt() == Some(fmt))
+        input.evidence.parts().iter().any(|part| mentions(part, fmt))
+            && Object::read(input).is_some_and(|object| object.fmt() == Some(fmt))
     }
 
     /// Whether it is one with client data, as WebAuthn has it.
@@ -129,6 +130,11 @@ fn read_object(bytes: &[u8]) -> Option<Value> {
     let object =
         cbor::read("attestationObject", (is_map && bytes.len() <= OBJECT_LEN_BYTES_MAX).then_some(bytes)?);
     object.ok().filter(|object| cbor::field(object, "fmt").is_some_and(Value::is_text))
+}
+
+/// Whether the text stands anywhere in the bytes: else there is nothing to read, for any of the formats of this shape.
+fn mentions(bytes: &[u8], fmt: &str) -> bool {
+    bytes.len() <= OBJECT_LEN_BYTES_MAX && bytes.windows(fmt.len()).any(|window| window == fmt.as_bytes())
 }
 
 /// `alg` of an attestation statement.

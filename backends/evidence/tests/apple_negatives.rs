@@ -192,3 +192,11 @@ fn an_anchor_of_another_format_does_not_serve() {
     let elsewhere = Registration { format: "apple-app-attest", ..of_webauthn() };
     assert_eq!(elsewhere.answer(), refused("path", "issuer-unknown"));
 }
+
+/// Under an anchor that is for any format, an app's key must not pass for an authenticator's.
+#[test]
+fn an_app_is_no_authenticator() {
+    let app = |data: &mut AuthData| data.aaguid = *b"appattestdevelop";
+    let renamed = Registration { auth_data: Box::new(app), ..of_webauthn() };
+    assert_eq!(renamed.answer(), refused("format", "field-mismatch"));
+}

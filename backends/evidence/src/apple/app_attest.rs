@@ -11,7 +11,7 @@
 //! refused at stage `binding`.
 //!
 //! Source: Apple Developer Documentation, Validating apps that connect to your server (attestation).
-use super::{RegisteredKey, emit_enclave};
+use super::{RegisteredKey, emit_enclave, is_of_app_attest};
 use crate::appraise::{Appraised, Input, NotVerified};
 use crate::formats::Format;
 use crate::webauthn::{
@@ -35,9 +35,6 @@ pub const FORMAT: Format = Format {
 const NAME: &str = "apple-app-attest";
 
 const PROFILE: PathProfile = attestation_profile(NAME);
-
-/// The AAGUIDs of the environments: production, development.
-const AAGUIDS: [&[u8; 16]; 2] = [b"appattest\0\0\0\0\0\0\0", b"appattestdevelop"];
 
 fn appraise(input: &Input<'_>) -> Result<Appraised, NotVerified> {
     let object = Object::find(input, "apple-appattest")?;
@@ -76,7 +73,7 @@ impl Registered {
             return mismatch("signCount", Operand::Number(0), found);
         }
         let found = registration.aaguid.as_slice();
-        if !AAGUIDS.iter().any(|aaguid| found == aaguid.as_slice()) {
+        if !is_of_app_attest(found) {
             return mismatch("aaguid", Operand::Word("appattest or appattestdevelop"), Operand::bytes(found));
         }
         let key_id = Sha256Digest::of(PublicKey::from_spki(&key.spki)?.octets);

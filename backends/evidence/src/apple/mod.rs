@@ -22,6 +22,13 @@ const NONCE: &str = "1.2.840.113635.100.8.2";
 /// `[1]` of that extension.
 const NONCE_TAG: u32 = 0xa1;
 
+/// The AAGUIDs of App Attest: production, development.
+const APP_ATTEST_AAGUIDS: [&[u8; 16]; 2] = [b"appattest\0\0\0\0\0\0\0", b"appattestdevelop"];
+
+fn is_of_app_attest(aaguid: &[u8]) -> bool {
+    APP_ATTEST_AAGUIDS.iter().any(|known| aaguid == known.as_slice())
+}
+
 /// A certificate for the key of a registration.
 #[derive(Clone, Debug)]
 struct RegisteredKey {

@@ -5,13 +5,13 @@
 //! data is the nonce.
 //!
 //! Source: W3C Web Authentication Level 3, section 8.8 (Apple Anonymous Attestation).
-use super::{RegisteredKey, emit_enclave};
+use super::{RegisteredKey, emit_enclave, is_of_app_attest};
 use crate::appraise::{Appraised, Input, NotVerified};
 use crate::formats::Format;
 use crate::webauthn::{Answer, Object, Registration, aaguid_text, answer, attestation_profile, chain, reach};
 use pkic_facts::facts::{Carried, Emission, Statement};
 use pkic_facts::path::PathProfile;
-use pkic_facts::reject::Reject;
+use pkic_facts::reject::{Operand, Reject};
 use pkic_facts::verified::join;
 use pkic_vocab::Value;
 
@@ -41,8 +41,14 @@ fn appraise(input: &Input<'_>) -> Result<Appraised, NotVerified> {
 struct Credential(Answer);
 
 impl Credential {
+    /// App Attest has the same shape: where the operator's anchor for it is for any format, any app could answer under this name.
     fn new(answer: &Answer, key: &RegisteredKey) -> Result<Self, Reject> {
         answer.registration.check_key(&key.spki)?;
+        if is_of_app_attest(&answer.registration.aaguid) {
+            let (expected, found) =
+                (Operand::Word("an authenticator"), Operand::bytes(&answer.registration.aaguid));
+            return Err(Reject::FieldMismatch { field: "aaguid", expected, found });
+        }
         Ok(Self(answer.clone()))
     }
 }

@@ -4,10 +4,15 @@
 //! is the nonce. The relying party id and the origin are not looked at: the key is certified for us, and the nonce says that it
 //! was made for us.
 //!
+//! An item of one part is the answer to the ACME challenge `device-attest-01`: the attestation object alone (`attObj`, decoded), in which
+//! the key authorization stands for authenticator data and client data hash. What is signed then names no credential key, so that
+//! only those statements prove anything there that say the key themselves: `tpm`, `apple` and `step`.
+//!
 //! What an authenticator makes for WebAuthn signs assertions, which begin with a digest, and so no certification request. Such a
 //! key is bound to a request only where its device lets it sign other things too, as Windows does.
 //!
-//! Source: W3C Web Authentication Level 3, section 6.5 (attestation object, attested credential data), 5.8.1 (client data).
+//! Source: W3C Web Authentication Level 3, section 6.5 (attestation object, attested credential data), 5.8.1 (client data);
+//! draft-ietf-acme-device-attest, section 5.
 use crate::appraise::Input;
 use crate::{cbor, cose};
 use base64::Engine as _;

@@ -1,6 +1,6 @@
 //! The table of evidence formats. What each answers follows one rule: [`Verdict`](crate::Verdict) has it.
 use crate::appraise::{Appraised, Input, NotVerified};
-use crate::{tpm, yubikey_piv};
+use crate::{android_key, tpm, webauthn_android_key, yubikey_piv};
 
 /// An evidence format.
 #[derive(Debug, Clone, Copy)]
@@ -17,10 +17,12 @@ pub struct Format {
 
 /// Every format of this build, in the order in which they are tried.
 pub const FORMATS: &[Format] = &[
+    android_key::FORMAT,
     yubikey_piv::FORMAT,
     tpm::certify::CERTIFY,
     tpm::certify::CERTIFY_CREATION,
     tpm::webauthn_tpm::FORMAT,
+    webauthn_android_key::FORMAT,
     tpm::csr_attestation::FORMAT,
 ];
 

@@ -7,11 +7,13 @@
 // A refusal carries both sides of its comparison, and is not on a path where its size counts.
 #![allow(clippy::result_large_err)]
 
+pub mod android_key;
 pub mod appraise;
 pub mod container;
 pub mod formats;
 pub mod spki;
 pub mod tpm;
+pub mod webauthn_android_key;
 pub mod yubikey_piv;
 
 mod cbor;

@@ -1,9 +1,10 @@
 //! The table of evidence formats. What each answers follows one rule: [`Verdict`](crate::Verdict) has it.
 use crate::appraise::{Appraised, Input, NotVerified};
 use crate::{
-    apple, aws_nitro, azure_managed_hsm, crypto4a_qasm, ear, fortanix_dsm, gsma_euicc, ieee_8021ar,
-    lamps_csr_attestation, luna_pkc, marvell_liquidsecurity, matter_dac, microchip_tng, nshield_kgc,
-    optiga_trust_m, pkix_key_attestation, tpm, webauthn, yubihsm2, yubikey_piv,
+    android_key, apple, aws_nitro, azure_managed_hsm, crypto4a_qasm, ear, fortanix_dsm, gsma_euicc,
+    ieee_8021ar, lamps_csr_attestation, luna_pkc, marvell_liquidsecurity, matter_dac, microchip_tng,
+    nshield_kgc, optiga_trust_m, pkix_key_attestation, tpm, webauthn, webauthn_android_key, yubihsm2,
+    yubikey_piv,
 };
 
 /// An evidence format.
@@ -21,6 +22,7 @@ pub struct Format {
 
 /// Every format of this build, in the order in which they are tried.
 pub const FORMATS: &[Format] = &[
+    android_key::FORMAT,
     yubikey_piv::FORMAT,
     yubihsm2::FORMAT,
     luna_pkc::FORMAT,
@@ -50,6 +52,7 @@ pub const FORMATS: &[Format] = &[
     aws_nitro::FORMAT,
     nshield_kgc::FORMAT,
     crypto4a_qasm::FORMAT,
+    webauthn_android_key::FORMAT,
 ];
 
 /// The formats whose paths Google's attestation status list speaks for: it names serial numbers without their issuer.

@@ -7,6 +7,7 @@
 // A refusal carries both sides of its comparison, and is not on a path where its size counts.
 #![allow(clippy::result_large_err)]
 
+pub mod android_key;
 pub mod apple;
 pub mod appraise;
 pub mod aws_nitro;
@@ -30,6 +31,7 @@ pub mod pkix_key_attestation;
 pub mod spki;
 pub mod tpm;
 pub mod webauthn;
+pub mod webauthn_android_key;
 pub mod yubihsm2;
 pub mod yubikey_piv;
 

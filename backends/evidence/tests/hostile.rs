@@ -4,12 +4,14 @@
     clippy::expect_used,
     clippy::indexing_slicing,
     clippy::panic,
+    clippy::print_stderr,
     clippy::print_stdout,
     missing_docs,
     unreachable_pub
 )]
 #[path = "../../../lang/syntax/tests/nasty/mod.rs"]
 mod nasty;
+mod support;
 mod tpm_support;
 
 use nasty::{Nasty, SIZE, answers, cbor, der, element, filled, json, noise, numbered, pem, pem_block};
@@ -24,6 +26,7 @@ use pkic_facts::request::CertificationRequest;
 use pkic_facts::verified::Evidence;
 use pkic_vocab::limits;
 use std::sync::OnceLock;
+use support::android::{Description, Device, tagged};
 use tpm_support::{Case, NOW, recorded};
 
 /// Appraises as what the parts look like and as each format, with a request and anchors. Nothing of this is verified.
@@ -244,5 +247,21 @@ fn any_structure_of_a_tpm_is_answered() {
     answers("TPM structure", noise(SIZE).into_iter().chain(magic).chain(lengths), |bytes| {
         let _ = (Attest::read(bytes), Public::read(bytes), Signature::read(bytes), CreationData::read(bytes));
         let _ = (Credential::from_tpm2_tools(bytes), EndorsementKey::from_spki(bytes));
+    });
+}
+
+/// What a genuine attestation key says of a key: any bytes as a whole list, and as the value of an authorization.
+#[test]
+fn any_key_description_is_answered() {
+    let max = limits::CERTIFICATE_LEN_BYTES_MAX - 4_000;
+    answers("key description", noise(max).into_iter().chain(der(max)), |bytes| {
+        for hardware in [bytes.to_vec(), tagged(704, bytes)] {
+            let description = Description { hardware: vec![hardware], ..Description::default() };
+            let made = Device { description, ..Device::default() }.make();
+            let parts: Vec<&[u8]> = made.chain.iter().map(Vec::as_slice).collect();
+            let evidence = Evidence::new("nasty", &parts).unwrap();
+            let (request, anchors, nonce, activation) = (None, &made.anchors, None, None);
+            appraise(&Input { evidence: &evidence, request, anchors, now: NOW, nonce, activation });
+        }
     });
 }

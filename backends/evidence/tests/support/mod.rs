@@ -6,6 +6,7 @@
 //! fails.
 #![allow(dead_code)]
 
+pub mod android;
 pub mod chain;
 pub mod made;
 pub mod pkix_token;

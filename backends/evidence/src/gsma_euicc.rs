@@ -2,7 +2,8 @@
 //!
 //! The item is the certificates of the eUICC and of its EUM, each of which must have the role that SGP.22 gives it: a
 //! policy identifier, critical. The eUICC's subject has its identifier, the EID. An EUM's name constraints limit it to its
-//! own organization and to EIDs with its own prefix, and no certificate of another EUM's eUICC passes.
+//! own organization and to EIDs with its own prefix, and no certificate of another EUM's eUICC passes. By RFC 5280 they
+//! would permit no eUICC at all, since its whole EID is not the prefix: SGP.22 has a meaning of its own for them.
 //!
 //! That the key lives in an eUICC is the practice of those whom the GSMA accredits. No field says how the key came to be or
 //! that it may not leave; certified protection profiles and accredited sites ask for that, and no certificate shows it. An
@@ -12,7 +13,10 @@
 //! own and are not read.
 //!
 //! A test CI (SGP.26) has the same shape as a production one. Its keys are public: its purpose must be `test`, or better
-//! it is not listed. Brainpool keys are not verified. No sample from a device. Source: GSMA SGP.22 v2.5, section 4.5.2.1 (certificate profiles).
+//! it is not listed. Brainpool keys are not verified.
+//!
+//! No sample from a device: the rules were held against the GSMA's test set of 2017 alone.
+//! Source: GSMA SGP.22 v2.5, section 4.5.2.1 (certificate profiles).
 use crate::appraise::{Appraised, Input, NotVerified};
 use crate::formats::Format;
 use crate::x509;

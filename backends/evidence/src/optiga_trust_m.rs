@@ -8,8 +8,7 @@
 //! Keys that the owner generates or imports into other objects later have no attestation: this certificate says nothing of
 //! them. It carries neither nonce nor time. A chip's certificate is never renewed.
 //!
-//! No sample from a device: the shape is from Infineon's documentation. Source: Infineon, OPTIGA Trust M solution reference
-//! manual (object map); OPTIGA Trust M configuration guide.
+//! Source: Infineon, repository optiga-trust-m, `certificates`; OPTIGA Trust M configuration guide.
 use crate::appraise::{Appraised, Input, NotVerified};
 use crate::formats::Format;
 use crate::x509;
@@ -30,7 +29,7 @@ const NAME: &str = "optiga-trust-m";
 /// organizationName.
 const ORGANIZATION: &str = "2.5.4.10";
 const INFINEON: &str = "Infineon Technologies AG";
-/// What the name of a CA of this line starts with; its number follows: 101 (V1), 300 (V3), 306 (Express, MTR).
+/// What the name of a CA of this line starts with; its number follows: 101 (V1), 300 (V3).
 const CA: &str = "Infineon OPTIGA(TM) Trust M CA ";
 
 const PROFILE: PathProfile = PathProfile {
@@ -39,7 +38,7 @@ const PROFILE: PathProfile = PathProfile {
     ca_bit: CaBit::Required,
     key_purpose: KeyPurpose::Any,
     validity: Validity::Checked,
-    critical_known: &[x509::CERTIFICATE_POLICIES],
+    critical_known: &[],
     strength: Strength::Current,
 };
 

@@ -2,8 +2,8 @@
 //!
 //! The statement is an X.509 certificate for the key. The device's own attestation key signs it, whose certificate Yubico
 //! made, or another key of the same device that may sign such statements. Where that is so, the other key's own attestation
-//! must be there, by the device: it was generated inside, may not leave, and signs nothing else. A key that signs what the
-//! host likes could sign a statement that no firmware ever made.
+//! must be there, by the device: it was generated inside, may not leave, and may do nothing else. A key that signs what the
+//! host likes, or that decrypts for it and so tells about paddings, could sign a statement that no firmware ever made.
 //!
 //! It proves origin and capabilities, which the firmware writes. It carries no nonce, and its dates are constants (2017 to
 //! 2071). Capabilities are eight octets, big-endian: read the other way round, the bit that lets a key leave is never seen.
@@ -56,8 +56,6 @@ const IMPORTED_WRAPPED: u8 = 0x10;
 const EXPORTABLE_UNDER_WRAP: u64 = 1 << 0x10;
 /// Capability 0x22, sign-attestation-certificate.
 const SIGN_ATTESTATION: u64 = 1 << 0x22;
-/// Capabilities 0x05 to 0x08 and 0x19: sign-pkcs, sign-pss, sign-ecdsa, sign-eddsa, sign-ssh-certificate.
-const SIGN_OTHER: u64 = 1 << 0x05 | 1 << 0x06 | 1 << 0x07 | 1 << 0x08 | 1 << 0x19;
 
 /// The device's certificate, one or two intermediates of Yubico's, and a key of the device that attests others.
 const PROFILE: PathProfile = PathProfile {
@@ -181,26 +179,16 @@ impl KeyStatement {
         })
     }
 
-    fn may(&self, capability: u64) -> bool {
-        self.capabilities & capability != 0
-    }
-
     /// Whether what this key signs can only be statements of the firmware.
     fn check_attester(&self) -> Result<(), Reject> {
-        let refuse = |expected| {
-            let found = Operand::bytes(&self.capabilities.to_be_bytes());
-            let expected = Operand::Word(expected);
-            Err(Reject::PropertyRefused { field: "attesting key capabilities", expected, found })
-        };
         if self.origin != GENERATED {
             let (expected, found) = (Operand::Word("generated"), Operand::Number(i128::from(self.origin)));
             return Err(Reject::PropertyRefused { field: "attesting key origin", expected, found });
         }
-        if self.may(EXPORTABLE_UNDER_WRAP) {
-            return refuse("not exportable-under-wrap");
-        }
-        if !self.may(SIGN_ATTESTATION) || self.may(SIGN_OTHER) {
-            return refuse("sign-attestation-certificate and no other signature");
+        if self.capabilities != SIGN_ATTESTATION {
+            let found = Operand::bytes(&self.capabilities.to_be_bytes());
+            let expected = Operand::Word("sign-attestation-certificate alone");
+            return Err(Reject::PropertyRefused { field: "attesting key capabilities", expected, found });
         }
         Ok(())
     }
@@ -220,7 +208,7 @@ impl KeyStatement {
     /// What came in under a wrapping key left another device so, and may leave from there again.
     fn export(&self) -> Option<&'static str> {
         match self.origin {
-            _ if self.may(EXPORTABLE_UNDER_WRAP) => Some("wrapped"),
+            _ if self.capabilities & EXPORTABLE_UNDER_WRAP != 0 => Some("wrapped"),
             origin if origin & IMPORTED_WRAPPED != 0 => Some("wrapped"),
             GENERATED | IMPORTED => Some("never"),
             _ => None,

@@ -1,5 +1,5 @@
-//! Synthetic Matter devices, with declarations and answers to a commissioner, each with one thing changed. Of answers there
-//! is no sample from a device.
+//! Synthetic Matter devices, with declarations and answers to a commissioner, each with one thing changed. No sample is from
+//! a device: those of the expectations are the test vectors of the reference implementation.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,

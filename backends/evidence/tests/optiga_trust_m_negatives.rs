@@ -1,4 +1,4 @@
-//! Synthetic OPTIGA Trust M chains: no sample from a device. Each has one thing changed.
+//! Synthetic OPTIGA Trust M chains, each with one thing changed, and the stage that must refuse it.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -12,7 +12,7 @@ mod support;
 
 use rcgen::{CertificateParams, DnType, IsCa};
 use support::attested;
-use support::chain::{Made, Node, anchors, authority, critical, element, name, named};
+use support::chain::{Made, Node, anchors, authority, critical, element, extension, name, named};
 
 const FORMAT: &str = "optiga-trust-m";
 
@@ -25,11 +25,11 @@ fn of_infineon(common_name: &str) -> CertificateParams {
     ])
 }
 
-/// A chip's certificate, with a critical policy as Infineon's have.
+/// A chip's certificate, with the policy that Infineon's have.
 fn chip() -> CertificateParams {
     let mut params = named("InfineonIoTNode");
     let policy = element(0x30, &element(0x30, &element(6, &[0x2a, 0x82, 0x14, 0, 0x44, 1, 0x14, 1])));
-    params.custom_extensions.push(critical(&[2, 5, 29, 32], &policy));
+    params.custom_extensions.push(extension(&[2, 5, 29, 32], &policy));
     params
 }
 

@@ -15,6 +15,7 @@ use support::chain::{Made, Node, anchors, authority, critical, extended, extensi
 
 const YUBIHSM: [u64; 8] = [1, 3, 6, 1, 4, 1, 41482, 4];
 const SIGN_PKCS: u64 = 1 << 0x05;
+const DECRYPT_PKCS: u64 = 1 << 0x09;
 const EXPORTABLE: u64 = 1 << 0x10;
 const ATTEST: u64 = 1 << 0x22;
 
@@ -220,6 +221,7 @@ fn another_key_of_the_device_attests_if_it_does_nothing_else() {
     assert_eq!(refused(Key { capabilities: capabilities(0), ..attester() }), property);
     assert_eq!(refused(Key { capabilities: capabilities(ATTEST | SIGN_PKCS), ..attester() }), property);
     assert_eq!(refused(Key { capabilities: capabilities(ATTEST | EXPORTABLE), ..attester() }), property);
+    assert_eq!(refused(Key { capabilities: capabilities(ATTEST | DECRYPT_PKCS), ..attester() }), property);
     assert_eq!(refused(Key { origin: Some(vec![0, 2]), ..attester() }), property);
     assert_eq!(refused(Key { origin: Some(vec![0, 0x11]), ..attester() }), property);
     assert_eq!(refused(Key { serial: 8, ..attester() }), ("format", "field-mismatch"));

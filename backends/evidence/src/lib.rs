@@ -10,12 +10,14 @@
 pub mod appraise;
 pub mod container;
 pub mod formats;
+pub mod marvell_liquidsecurity;
 pub mod spki;
 pub mod tpm;
 pub mod yubikey_piv;
 
 mod cbor;
 mod cose;
+mod pkcs11;
 mod webauthn;
 
 pub use appraise::{Appraisal, Input, Verdict, appraise};

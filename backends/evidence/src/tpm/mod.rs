@@ -13,4 +13,4 @@ pub mod key;
 pub mod public;
 pub mod structures;
 pub mod webauthn_tpm;
-mod wire;
+pub(crate) mod wire;

@@ -185,6 +185,12 @@ impl Key {
         }
     }
 
+    /// The private key of one answer, with the public half of another.
+    pub(crate) fn of_two(private: &Response, public: &Response) -> Result<Self, Reject> {
+        let objects = private.objects.iter().chain(&public.objects).cloned().collect();
+        Self::of_pair(&Response { objects })
+    }
+
     /// What the halves say of the public key must be the same, and the private half itself must say enough to tell it from
     /// every other key: the properties are those of the private half, the key may be known from the public one.
     fn of_halves(private: &Object, public: Option<&Object>) -> Result<Self, Reject> {

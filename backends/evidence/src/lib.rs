@@ -8,6 +8,7 @@
 #![allow(clippy::result_large_err)]
 
 pub mod appraise;
+pub mod aws_nitro;
 pub mod azure_managed_hsm;
 pub mod container;
 pub mod formats;

@@ -1,6 +1,6 @@
 //! The table of evidence formats. What each answers follows one rule: [`Verdict`](crate::Verdict) has it.
 use crate::appraise::{Appraised, Input, NotVerified};
-use crate::{aws_nitro, azure_managed_hsm, marvell_liquidsecurity, tpm, yubikey_piv};
+use crate::{aws_nitro, azure_managed_hsm, marvell_liquidsecurity, securosys_primus, tpm, yubikey_piv};
 
 /// An evidence format.
 #[derive(Debug, Clone, Copy)]
@@ -25,6 +25,7 @@ pub const FORMATS: &[Format] = &[
     marvell_liquidsecurity::FORMAT,
     azure_managed_hsm::FORMAT,
     aws_nitro::FORMAT,
+    securosys_primus::FORMAT,
 ];
 
 /// The format of that name.

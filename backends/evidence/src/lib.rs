@@ -13,6 +13,7 @@ pub mod azure_managed_hsm;
 pub mod container;
 pub mod formats;
 pub mod marvell_liquidsecurity;
+pub mod securosys_primus;
 pub mod spki;
 pub mod tpm;
 pub mod yubikey_piv;

@@ -35,7 +35,7 @@ use serde_json::Value;
 pub const FORMAT: Format = Format {
     name: NAME,
     source: "Azure Managed HSM key attestation (REST API 7.6)",
-    detect: |input| find_attestation(input.evidence.bytes()).is_ok(),
+    detect: |input| find_attestation(input).is_ok(),
     appraise,
 };
 
@@ -53,7 +53,7 @@ const BASE64URL: GeneralPurpose = GeneralPurpose::new(
 );
 
 fn appraise(input: &Input<'_>) -> Result<Appraised, NotVerified> {
-    let attestation = find_attestation(input.evidence.bytes())?;
+    let attestation = find_attestation(input)?;
     let version = attestation.get("version").and_then(Value::as_str);
     if version != Some(VERSION) {
         let (expected, found) = (Operand::Word(VERSION), version.map_or(Operand::Absent, Operand::text));
@@ -83,8 +83,9 @@ fn appraise(input: &Input<'_>) -> Result<Appraised, NotVerified> {
 }
 
 /// The object that has the attestation: the document, its `attributes`, or their `attestation`.
-fn find_attestation(bytes: &[u8]) -> Result<Value, Reject> {
+fn find_attestation(input: &Input<'_>) -> Result<Value, Reject> {
     let what = "attestation";
+    let [bytes] = input.evidence.parts() else { return Err(Reject::FieldRepeated { field: what }) };
     let is_object = bytes.iter().find(|byte| !byte.is_ascii_whitespace()) == Some(&b'{');
     let document = is_object.then(|| serde_json::from_slice::<Value>(bytes).ok()).flatten();
     let mut object = document.ok_or(Reject::Malformed { what })?;

@@ -3,8 +3,8 @@ use crate::appraise::{Appraised, Input, NotVerified};
 use crate::{
     android_key, apple, aws_nitro, azure_managed_hsm, crypto4a_qasm, ear, fortanix_dsm, gsma_euicc,
     ieee_8021ar, lamps_csr_attestation, luna_pkc, marvell_liquidsecurity, matter_dac, microchip_tng,
-    nshield_kgc, optiga_trust_m, pkix_key_attestation, tpm, webauthn, webauthn_android_key, yubihsm2,
-    yubikey_piv,
+    nshield_kgc, optiga_trust_m, pkix_key_attestation, securosys_primus, tpm, webauthn, webauthn_android_key,
+    yubihsm2, yubikey_piv,
 };
 
 /// An evidence format.
@@ -53,6 +53,7 @@ pub const FORMATS: &[Format] = &[
     nshield_kgc::FORMAT,
     crypto4a_qasm::FORMAT,
     webauthn_android_key::FORMAT,
+    securosys_primus::FORMAT,
 ];
 
 /// The formats whose paths Google's attestation status list speaks for: it names serial numbers without their issuer.

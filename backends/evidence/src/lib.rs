@@ -28,6 +28,7 @@ pub mod microchip_tng;
 pub mod nshield_kgc;
 pub mod optiga_trust_m;
 pub mod pkix_key_attestation;
+pub mod securosys_primus;
 pub mod spki;
 pub mod tpm;
 pub mod webauthn;

@@ -159,6 +159,16 @@ fn halves_of_two_keys_are_refused() {
     assert_eq!(fact(&objects(by_check_value), "evidence.bound").as_deref(), Some("true"));
 }
 
+/// A second file would be part of the item and of nothing else.
+#[test]
+fn a_document_stands_alone() {
+    let case = pool();
+    let made = case.make();
+    let part = document(&case, &made).to_string().into_bytes();
+    let answer = appraise_with(&[part.clone(), part], Some(&made.request), &made.anchors, None, NOW, None);
+    assert_eq!(answer.verdict.reason().unwrap().code(), "format-unknown");
+}
+
 #[test]
 fn each_wrong_member_is_refused_by_its_stage() {
     assert_eq!(changed("publicKeyAttestation", None).verdict.name(), "verified");

@@ -25,6 +25,7 @@ use pkic_facts::anchors::AnchorSet;
 use pkic_facts::request::CertificationRequest;
 use pkic_facts::verified::Evidence;
 use pkic_vocab::limits;
+use std::io::Write as _;
 use std::sync::OnceLock;
 use support::android::{Description, Device, tagged};
 use tpm_support::{Case, NOW, recorded};
@@ -235,6 +236,35 @@ fn many_certificates_are_answered() {
     let block = pem_block("CERTIFICATE", &recorded("ak-ca.der"));
     let inputs = [("many certificates".to_owned(), filled([], &block, SIZE - 2))];
     answers("certificate files", inputs, |bytes| appraise_all(&[bytes, b"\n"], other_request()));
+}
+
+/// Certificates beside a compressed answer, or beside a text and its signature.
+#[test]
+fn many_certificates_beside_a_statement_are_answered() {
+    let block = pem_block("CERTIFICATE", &recorded("ak-ca.der"));
+    let inputs = [("many certificates".to_owned(), filled([], &block, SIZE - 64))];
+    answers("certificates beside a statement", inputs, |bytes| {
+        appraise_all(&[&gzip(&[0; 2048]), bytes], other_request());
+        appraise_all(&[b"<private_key/>", b"signature", bytes], other_request());
+    });
+}
+
+/// What inflates to anything, and to a thousand times what it was.
+#[test]
+fn any_compressed_answer_is_answered() {
+    let bomb = ("64 MiB of nothing".to_owned(), gzip(&vec![0; 64 << 20]));
+    let head = [0x1f, 0x8b, 8, 0x1c, 0, 0, 0, 0, 0, 0xff];
+    let unfinished = ("a header that does not end".to_owned(), filled(head, [1], SIZE - 4096));
+    let compressed = noise(SIZE / 2).into_iter().map(|(name, bytes)| (name, gzip(&bytes)));
+    answers("compressed answer", compressed.chain([bomb, unfinished]), |bytes| {
+        appraise_all(&[bytes, b"-----BEGIN CERTIFICATE-----"], other_request());
+    });
+}
+
+fn gzip(bytes: &[u8]) -> Vec<u8> {
+    let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
+    encoder.write_all(bytes).unwrap();
+    encoder.finish().unwrap()
 }
 
 #[test]

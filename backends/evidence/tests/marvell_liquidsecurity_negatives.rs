@@ -84,6 +84,7 @@ fn each_wrong_chain_is_refused_by_its_stage() {
     assert_eq!(refusal(Case { is_owner_card_for_other_key: true, ..good() }), ("format", "field-mismatch"));
     let other_partition = Case { is_owner_partition_for_other_key: true, ..good() };
     assert_eq!(refusal(other_partition), ("format", "field-mismatch"));
+    assert_eq!(refusal(Case { card_owner: Some("Bank"), ..good() }), ("format", "field-mismatch"));
     assert_eq!(refusal(Case { has_owner_chain: false, ..good() }), ("format", "field-missing"));
     assert_eq!(refusal(Case { has_maker_chain: false, ..good() }), ("format", "field-missing"));
     assert_eq!(refusal(Case { is_answer_forged: true, ..good() }), ("signature", "signature-invalid"));

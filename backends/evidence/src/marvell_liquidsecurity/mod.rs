@@ -1,8 +1,8 @@
 //! Marvell LiquidSecurity key attestation, as Google Cloud HSM hands it out: a partition of a module says what attributes
 //! a key has.
 //!
-//! An item has two parts, in either order: the gzip file with the module's answer ([`response`]), and a PEM file with the
-//! chains of maker and owner ([`module`]). `gcloud kms keys versions describe --attestation-file` and
+//! An item has two parts, in either order: the gzip file with the module's answer (`response`), and a PEM file with the
+//! chains of maker and owner (`module`). `gcloud kms keys versions describe --attestation-file` and
 //! `get-certificate-chain` write them. The partition's key signs the answer; Marvell and the owner each certify that key and
 //! the card's, and only where both certify the same two keys is it known that Marvell made what the owner runs.
 //!

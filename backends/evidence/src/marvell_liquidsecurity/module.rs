@@ -118,7 +118,8 @@ impl Certificates {
     /// The module, as far as its owner vouches for the same card and partition. Both certificates must be there.
     ///
     /// # Errors
-    /// [`Reject::FieldMissing`]; those of [`verify_path`]; [`Reject::FieldMismatch`] where they are for other keys.
+    /// [`Reject::FieldMissing`]; those of [`verify_path`]; [`Reject::FieldMismatch`] where they are for other keys or
+    /// of two owners.
     pub(crate) fn owned(
         &self,
         format: &'static str,
@@ -129,6 +130,12 @@ impl Certificates {
         let card = self.owner_card.as_ref().ok_or(Reject::FieldMissing { field })?;
         let field = "owner partition certificate";
         let partition = self.owner_partition.as_ref().ok_or(Reject::FieldMissing { field })?;
+        // The card of one owner and the partition of another make no module.
+        let roots = (card.tbs().issuer(), partition.tbs().issuer());
+        if roots.0 != roots.1 {
+            let (expected, found) = (Operand::bytes(roots.0), Operand::bytes(roots.1));
+            return Err(Reject::FieldMismatch { field: "owner", expected, found });
+        }
         let profile = owner_profile(format);
         let card = reach(card, &[], &profile, input)?.decode_leaf(Owned::read)?;
         let partition = reach(partition, &[], &profile, input)?.decode_leaf(Owned::read)?;

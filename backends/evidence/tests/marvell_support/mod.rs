@@ -70,6 +70,8 @@ pub struct Case {
     pub is_partition_forged: bool,
     pub is_owner_card_for_other_key: bool,
     pub is_owner_partition_for_other_key: bool,
+    /// The owner of the card, where the partition has another.
+    pub card_owner: Option<&'static str>,
     pub has_owner_chain: bool,
     pub has_maker_chain: bool,
     /// Self-signed roots come along.
@@ -93,6 +95,7 @@ impl Default for Case {
             is_partition_forged: false,
             is_owner_card_for_other_key: false,
             is_owner_partition_for_other_key: false,
+            card_owner: None,
             has_owner_chain: true,
             has_maker_chain: true,
             has_roots: true,
@@ -203,7 +206,8 @@ impl Case {
         }
         if self.has_owner_chain {
             let card_key = pick(self.is_owner_card_for_other_key, &keys.card);
-            certificates.push(issued(named(CARD), card_key, &owner, &keys.owner));
+            let card_owner = self.card_owner.map_or_else(|| owner.clone(), authority);
+            certificates.push(issued(named(CARD), card_key, &card_owner, &keys.owner));
             let partition_key = pick(self.is_owner_partition_for_other_key, &keys.partition);
             certificates.push(issued(named(PARTITION), partition_key, &owner, &keys.owner));
         }

@@ -1,6 +1,6 @@
 //! The table of evidence formats. What each answers follows one rule: [`Verdict`](crate::Verdict) has it.
 use crate::appraise::{Appraised, Input, NotVerified};
-use crate::{tpm, yubikey_piv};
+use crate::{open_dice, tpm, yubikey_piv};
 
 /// An evidence format.
 #[derive(Debug, Clone, Copy)]
@@ -24,6 +24,7 @@ pub const FORMATS: &[Format] = &[
     tpm::webauthn_tpm::FORMAT,
     tpm::csr_attestation::FORMAT,
     tpm::parsec::FORMAT,
+    open_dice::FORMAT,
     tpm::certificate::FORMAT,
 ];
 

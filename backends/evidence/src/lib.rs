@@ -10,12 +10,14 @@
 pub mod appraise;
 pub mod container;
 pub mod formats;
+pub mod open_dice;
 pub mod spki;
 pub mod tpm;
 pub mod yubikey_piv;
 
 mod cbor;
 mod cose;
+mod dice;
 mod webauthn;
 
 pub use appraise::{Appraisal, Input, Verdict, appraise};

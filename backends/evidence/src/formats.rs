@@ -1,6 +1,6 @@
 //! The table of evidence formats. What each answers follows one rule: [`Verdict`](crate::Verdict) has it.
 use crate::appraise::{Appraised, Input, NotVerified};
-use crate::{open_dice, tpm, yubikey_piv};
+use crate::{open_dice, tcg_dice, tpm, yubikey_piv};
 
 /// An evidence format.
 #[derive(Debug, Clone, Copy)]
@@ -25,6 +25,7 @@ pub const FORMATS: &[Format] = &[
     tpm::csr_attestation::FORMAT,
     tpm::parsec::FORMAT,
     open_dice::FORMAT,
+    tcg_dice::FORMAT,
     tpm::certificate::FORMAT,
 ];
 

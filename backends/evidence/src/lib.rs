@@ -12,6 +12,7 @@ pub mod container;
 pub mod formats;
 pub mod open_dice;
 pub mod spki;
+pub mod tcg_dice;
 pub mod tpm;
 pub mod yubikey_piv;
 

@@ -69,7 +69,7 @@ impl Device {
         let (mut parts, mut keys) = (Vec::new(), Vec::new());
         for (index, layer) in layers.iter().enumerate() {
             let key = KeyPair::generate().unwrap();
-            let mut params = named(&format!("layer {index}"), layer.is_ca.clone());
+            let mut params = named(&format!("layer {index}"), layer.is_ca);
             params.custom_extensions = layer.extensions.clone();
             let issuer = Issuer::from_params(&above, keys.last().unwrap_or(&root_key));
             parts.push(params.signed_by(&key, &issuer).unwrap().der().to_vec());

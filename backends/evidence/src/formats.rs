@@ -6,6 +6,7 @@ use crate::{
     nshield_kgc, optiga_trust_m, pkix_key_attestation, securosys_primus, tpm, webauthn, webauthn_android_key,
     yubihsm2, yubikey_piv,
 };
+use crate::{open_dice, tcg_dice, tpm, yubikey_piv};
 
 /// An evidence format.
 #[derive(Debug, Clone, Copy)]
@@ -44,6 +45,8 @@ pub const FORMATS: &[Format] = &[
     pkix_key_attestation::FORMAT,
     ear::FORMAT,
     tpm::parsec::FORMAT,
+    open_dice::FORMAT,
+    tcg_dice::FORMAT,
     tpm::certificate::FORMAT,
     // Many makers' certificates have a hardware module name: after everything that knows the maker.
     ieee_8021ar::FORMAT,

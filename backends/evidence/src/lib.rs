@@ -29,7 +29,9 @@ pub mod nshield_kgc;
 pub mod optiga_trust_m;
 pub mod pkix_key_attestation;
 pub mod securosys_primus;
+pub mod open_dice;
 pub mod spki;
+pub mod tcg_dice;
 pub mod tpm;
 pub mod webauthn;
 pub mod webauthn_android_key;
@@ -43,5 +45,7 @@ mod cose;
 mod jose;
 mod pkcs11;
 mod x509;
+mod dice;
+mod webauthn;
 
 pub use appraise::{Appraisal, Input, Verdict, appraise};

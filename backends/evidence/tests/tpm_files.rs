@@ -13,7 +13,7 @@ type Answer = (Option<&'static str>, &'static str, &'static str);
 
 /// The answer to these files in the given order, in the opposite one, and with the first two exchanged: one for all.
 fn answer(case: &Case, files: &[Vec<u8>]) -> Answer {
-    let mut orders = vec![files.to_vec(), files.to_vec(), files.to_vec()];
+    let mut orders = [files.to_vec(), files.to_vec(), files.to_vec()];
     orders[1].reverse();
     orders[2].swap(0, 1);
     let answers = orders.iter().map(|files| {

@@ -3,10 +3,9 @@ use crate::appraise::{Appraised, Input, NotVerified};
 use crate::{
     android_key, apple, aws_nitro, azure_managed_hsm, crypto4a_qasm, ear, fortanix_dsm, gsma_euicc,
     ieee_8021ar, lamps_csr_attestation, luna_pkc, marvell_liquidsecurity, matter_dac, microchip_tng,
-    nshield_kgc, optiga_trust_m, pkix_key_attestation, securosys_primus, tpm, webauthn, webauthn_android_key,
-    yubihsm2, yubikey_piv,
+    nshield_kgc, open_dice, optiga_trust_m, pkix_key_attestation, securosys_primus, tcg_dice, tpm, webauthn,
+    webauthn_android_key, yubihsm2, yubikey_piv,
 };
-use crate::{open_dice, tcg_dice, tpm, yubikey_piv};
 
 /// An evidence format.
 #[derive(Debug, Clone, Copy)]

@@ -1,6 +1,6 @@
 //! The table of evidence formats. What each answers follows one rule: [`Verdict`](crate::Verdict) has it.
 use crate::appraise::{Appraised, Input, NotVerified};
-use crate::{crypto4a_qasm, nshield_kgc, tpm, yubikey_piv};
+use crate::{crypto4a_qasm, nshield_kgc, nxp_se05x, tpm, yubikey_piv};
 
 /// An evidence format.
 #[derive(Debug, Clone, Copy)]
@@ -24,6 +24,7 @@ pub const FORMATS: &[Format] = &[
     tpm::csr_attestation::FORMAT,
     nshield_kgc::FORMAT,
     crypto4a_qasm::FORMAT,
+    nxp_se05x::FORMAT,
 ];
 
 /// The format of that name.

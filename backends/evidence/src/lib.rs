@@ -12,6 +12,7 @@ pub mod container;
 pub mod crypto4a_qasm;
 pub mod formats;
 pub mod nshield_kgc;
+pub mod nxp_se05x;
 pub mod spki;
 pub mod tpm;
 pub mod yubikey_piv;

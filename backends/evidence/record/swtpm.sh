@@ -101,7 +101,8 @@ certify_creation creation-ec384 app-ec384 ak-ec ecdsa
 certify_creation creation-rsa app-rsa ak-rsa rsassa
 certify_creation creation-duplicable app-duplicable ak-ec ecdsa
 certify_creation creation-loose app-ec ak-loose ecdsa
-tpm2_quote -c ak-ec.ctx -l sha256:0,7 -q "$nonce" -g sha256 -m quote.attest -s quote.signature; flush
+tpm2_quote -c ak-ec.ctx -l sha256:0,7 -q "$nonce" -g sha256 -m quote.attest -s quote.signature \
+    -o quote.pcr-values -F values; flush
 
 # --- attestation key certificates, from a test CA -----------------------------------------------------------------
 openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout ak-ca.key -out ak-ca.pem -days 3650 \
@@ -183,7 +184,8 @@ kept = lambda name: text((out / name).read_bytes())
 
 def container(name, format, attestation, key, **members):
     data = {"format": format, "attest": here(attestation + ".attest"), "signature": here(attestation + ".signature")}
-    data["public"] = here(key + ".tss")
+    if key:
+        data["public"] = here(key + ".tss")
     data.update({member.replace("_", "-"): value for member, value in members.items()})
     (out / (name + ".json")).write_text(json.dumps(data, indent=1) + "\n")
 
@@ -206,6 +208,7 @@ container("certify-loose", certify, "certify-loose", "app-ec", ak_public=here("a
 container("certify-without-purpose", certify, "certify-ec", "app-ec", **by_certificate("ak-ec", "ak-ec-certificate-no-eku"))
 container("certify-bare", certify, "certify-ec", "app-ec", ak_public=here("ak-ec.tss"))
 container("quote", certify, "quote", "app-ec", **ec)
+container("platform-quote", "tpm2-quote", "quote", None, pcr_values=here("quote.pcr-values"), **ec)
 container("creation-ec", creation, "creation-ec", "app-ec", **created("app-ec"), **by_activation("ak-ec", "ek-rsa", "activation-ec"))
 container(
     "creation-ec384", creation, "creation-ec384", "app-ec384", **created("app-ec384"),

@@ -38,6 +38,20 @@ impl Input<'_> {
         Ok(Appraised { facts, binding })
     }
 
+    /// Ends an appraisal of a statement about no key, such as a platform's: there is nothing to tie to a request.
+    ///
+    /// # Errors
+    /// [`Reject::FieldMissing`] where there is a request; else those of [`Input::conclude`].
+    pub fn conclude_without_key<S: Statement>(
+        &self,
+        statement: &Verified<S>,
+    ) -> Result<Appraised, NotVerified> {
+        match self.request {
+            Some(_) => Err(Reject::FieldMissing { field: "attested key" }.into()),
+            None => self.conclude(statement),
+        }
+    }
+
     fn request_facts(&self) -> Result<Facts, Reject> {
         self.request.map_or_else(|| Ok(Facts::new()), Facts::of_request)
     }

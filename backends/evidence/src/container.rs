@@ -107,7 +107,11 @@ fn read_object(bytes: &[u8]) -> Result<Map<String, Value>, Reject> {
     }
 }
 
-fn decode(what: &'static str, value: &Value) -> Result<Vec<u8>, Reject> {
+/// The octets of a base64 string.
+///
+/// # Errors
+/// [`Reject::Malformed`]; [`Reject::TooLarge`] beyond [`MEMBER_LEN_BYTES_MAX`].
+pub(crate) fn decode(what: &'static str, value: &Value) -> Result<Vec<u8>, Reject> {
     let text = value.as_str().ok_or(Reject::Malformed { what })?;
     let (size, limit) = (text.len() / 4 * 3, MEMBER_LEN_BYTES_MAX);
     if size > limit {

@@ -1,6 +1,11 @@
 //! The table of evidence formats. What each answers follows one rule: [`Verdict`](crate::Verdict) has it.
 use crate::appraise::{Appraised, Input, NotVerified};
 use crate::{crypto4a_qasm, nshield_kgc, nxp_se05x, tpm, yubikey_piv};
+use crate::{
+    apple, aws_nitro, azure_managed_hsm, crypto4a_qasm, fortanix_dsm, gsma_euicc, ieee_8021ar,
+    lamps_csr_attestation, luna_pkc, marvell_liquidsecurity, matter_dac, microchip_tng, nshield_kgc,
+    optiga_trust_m, pkix_key_attestation, tpm, webauthn, yubihsm2, yubikey_piv,
+};
 
 /// An evidence format.
 #[derive(Debug, Clone, Copy)]
@@ -18,14 +23,38 @@ pub struct Format {
 /// Every format of this build, in the order in which they are tried.
 pub const FORMATS: &[Format] = &[
     yubikey_piv::FORMAT,
+    yubihsm2::FORMAT,
+    luna_pkc::FORMAT,
+    fortanix_dsm::FORMAT,
+    microchip_tng::FORMAT,
+    matter_dac::FORMAT,
+    gsma_euicc::FORMAT,
+    optiga_trust_m::FORMAT,
     tpm::certify::CERTIFY,
     tpm::certify::CERTIFY_CREATION,
+    tpm::quote::FORMAT,
     tpm::webauthn_tpm::FORMAT,
-    tpm::csr_attestation::FORMAT,
+    webauthn::packed::FORMAT,
+    webauthn::u2f::FORMAT,
+    apple::webauthn::FORMAT,
+    apple::app_attest::FORMAT,
+    apple::mda::FORMAT,
+    lamps_csr_attestation::FORMAT,
+    pkix_key_attestation::FORMAT,
+    tpm::parsec::FORMAT,
+    tpm::certificate::FORMAT,
+    // Many makers' certificates have a hardware module name: after everything that knows the maker.
+    ieee_8021ar::FORMAT,
+    marvell_liquidsecurity::FORMAT,
+    azure_managed_hsm::FORMAT,
+    aws_nitro::FORMAT,
     nshield_kgc::FORMAT,
     crypto4a_qasm::FORMAT,
     nxp_se05x::FORMAT,
 ];
+
+/// The formats whose paths Google's attestation status list speaks for: it names serial numbers without their issuer.
+pub const ANDROID_STATUS_LIST: &[&str] = &["android-key", "webauthn-android-key"];
 
 /// The format of that name.
 pub fn by_name(name: &str) -> Option<&'static Format> {

@@ -7,18 +7,38 @@
 // A refusal carries both sides of its comparison, and is not on a path where its size counts.
 #![allow(clippy::result_large_err)]
 
+pub mod apple;
 pub mod appraise;
+pub mod aws_nitro;
+pub mod azure_managed_hsm;
 pub mod container;
 pub mod crypto4a_qasm;
+pub mod fido_mds;
 pub mod formats;
+pub mod fortanix_dsm;
+pub mod gsma_euicc;
+pub mod ieee_8021ar;
+pub mod lamps_csr_attestation;
+pub mod luna_pkc;
+pub mod marvell_liquidsecurity;
+pub mod matter_dac;
+pub mod microchip_tng;
 pub mod nshield_kgc;
 pub mod nxp_se05x;
+pub mod optiga_trust_m;
+pub mod pkix_key_attestation;
 pub mod spki;
 pub mod tpm;
+pub mod webauthn;
+pub mod yubihsm2;
 pub mod yubikey_piv;
 
+mod carriage;
 mod cbor;
+mod cms;
 mod cose;
-mod webauthn;
+mod jose;
+mod pkcs11;
+mod x509;
 
 pub use appraise::{Appraisal, Input, Verdict, appraise};

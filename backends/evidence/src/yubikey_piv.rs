@@ -3,17 +3,25 @@
 //! The statement is an X.509 certificate for the slot's key, signed by the f9 key, whose certificate Yubico's CA signed.
 //! It carries no nonce, and its dates are constants. Imported keys cannot be attested, and an f9 key that the user
 //! loaded has no path to Yubico.
-//! Source: Yubico, PIV Attestation (developers.yubico.com/PIV/Introduction/PIV_attestation.html).
+//!
+//! It comes in a request, as certificate files, or in the attestation object of an ACME challenge (`device-attest-01`, `fmt` `step`). There
+//! the slot's key also signs the key authorization, which is the nonce to appraise with: the one freshness that the format can have.
+//! Without that nonce the signature cannot be checked, and freshness is nothing.
+//!
+//! Source: Yubico, PIV Attestation (developers.yubico.com/PIV/Introduction/PIV_attestation.html); draft-ietf-acme-device-attest, section 5;
+//! smallstep/certificates, acme/challenge.go (statement `step`).
 use crate::appraise::{Appraised, Input, NotVerified};
+use crate::cbor;
 use crate::formats::Format;
+use crate::webauthn::{Object, chain};
 use pkic_facts::certificate::{Certificate, Tbs};
-use pkic_facts::crypto::Strength;
+use pkic_facts::crypto::{Hash, KeyKind, PublicKey, Scheme, Strength};
 use pkic_facts::der;
 use pkic_facts::facts::{Carried, Emission, Statement};
 use pkic_facts::path::{CaBit, KeyPurpose, PathInput, PathProfile, Validity, verify_path};
 use pkic_facts::reject::{Operand, Reject};
 use pkic_facts::request::{CertificationRequest, der_of};
-use pkic_facts::verified::{SignedBytes, TrustedKey, mint};
+use pkic_facts::verified::{SignedBytes, TrustedKey, Verified, join, mint};
 use pkic_vocab::Value;
 use pkic_vocab::words::Words;
 
@@ -22,6 +30,8 @@ pub const FORMAT: Format =
     Format { name: NAME, source: "Yubico PIV Attestation", detect: is_present, appraise };
 
 const NAME: &str = "yubikey-piv";
+/// `fmt` of an attestation object that carries this attestation.
+const ACME_FORMAT: &str = "step";
 
 // The same arc means different things in a request and in a certificate: in a request `.3.11` is the attestation
 // certificate, in an f9 certificate it says that the device is CSPN-certified.
@@ -55,14 +65,17 @@ const PROFILE: PathProfile = PathProfile {
     strength: Strength::Current,
 };
 
+/// From the slot's key, which signs answers, by way of the f9 certificate, whose issuers [`PROFILE`] has checked.
+const SLOT_PROFILE: PathProfile = PathProfile { certificates_max: 5, ca_bit: CaBit::Ignored, ..PROFILE };
+
 fn is_present(input: &Input<'_>) -> bool {
     let carried = carrying_request(input)
         .is_some_and(|request| REQUEST_ATTESTATION.iter().any(|oid| request.extension(oid).is_some()));
-    carried || find_pair(input).is_ok()
+    carried || Object::is_of(input, ACME_FORMAT) || from_files(input).is_ok()
 }
 
 fn appraise(input: &Input<'_>) -> Result<Appraised, NotVerified> {
-    let (slot, device) = find_pair(input)?;
+    let Found { slot, device, issuers, answer } = find(input)?;
     let device_name = Tbs::common_name(device.tbs().subject()).unwrap_or_default();
     if !DEVICE_NAMES.contains(&device_name.as_str()) {
         let (expected, found) = (Operand::Word("Yubico PIV Attestation"), Operand::text(&device_name));
@@ -75,7 +88,7 @@ fn appraise(input: &Input<'_>) -> Result<Appraised, NotVerified> {
     let path = verify_path(&PathInput {
         evidence: input.evidence,
         leaf: &device,
-        carried: &[],
+        carried: &issuers,
         anchors: input.anchors,
         profile: &PROFILE,
         now: input.now,
@@ -90,7 +103,44 @@ fn appraise(input: &Input<'_>) -> Result<Appraised, NotVerified> {
             return Err(Reject::FieldMismatch { field: "firmware version", expected, found }.into());
         }
     }
-    input.conclude(&statement)
+    match (answer, input.nonce) {
+        (Some(signature), Some(nonce)) => {
+            let issuers: Vec<Certificate> = [device].into_iter().chain(issuers).collect();
+            input.conclude(&answered(input, &statement, &slot, &issuers, (nonce, signature))?)
+        }
+        _ => input.conclude(&statement),
+    }
+}
+
+/// The statement with our nonce, which the slot's key signed.
+fn answered(
+    input: &Input<'_>,
+    statement: &Verified<SlotStatement>,
+    slot: &Certificate,
+    issuers: &[Certificate],
+    (nonce, signature): (&[u8], Vec<u8>),
+) -> Result<Verified<SlotStatement>, Reject> {
+    let path = verify_path(&PathInput {
+        evidence: input.evidence,
+        leaf: slot,
+        carried: issuers,
+        anchors: input.anchors,
+        profile: &SLOT_PROFILE,
+        now: input.now,
+    })?;
+    let signed = SignedBytes { message: nonce.to_vec(), scheme: scheme_of(slot.tbs().spki())?, signature };
+    let nonce = mint(&signed, &TrustedKey::of_path(&path), Strength::Current, |nonce| Ok(nonce.to_vec()))?;
+    join(statement, &nonce, SlotStatement::answering)
+}
+
+/// What an answer is signed with: the statement's `alg` is not looked at, for the key tells.
+fn scheme_of(spki: &[u8]) -> Result<Scheme, Reject> {
+    match PublicKey::from_spki(spki)?.kind {
+        KeyKind::P256 => Ok(Scheme::Ecdsa(Hash::Sha256)),
+        KeyKind::Rsa => Ok(Scheme::RsaPkcs1(Hash::Sha256)),
+        KeyKind::Ed25519 => Ok(Scheme::Ed25519),
+        _ => Err(Reject::AlgorithmUnsupported { found: Operand::Word("no algorithm of a `step` answer") }),
+    }
 }
 
 /// The request, where it is itself the item of evidence.
@@ -99,18 +149,57 @@ fn carrying_request<'a>(input: &Input<'a>) -> Option<&'a CertificationRequest> {
     input.request.filter(|request| request.der() == item)
 }
 
-/// The attestation certificate and the f9 certificate: from the request, or from certificate files in either order.
-fn find_pair(input: &Input<'_>) -> Result<(Certificate, Certificate), Reject> {
-    if let Some(request) = carrying_request(input) {
-        let mut slots = REQUEST_ATTESTATION.iter().filter_map(|oid| request.extension(oid));
-        let slot = slots.next().ok_or(Reject::FieldMissing { field: "attestation certificate" })?;
-        if slots.next().is_some() {
-            return Err(Reject::FieldRepeated { field: "attestation certificate" });
-        }
-        let device = request.extension(REQUEST_DEVICE);
-        let device = device.ok_or(Reject::FieldMissing { field: "f9 certificate" })?;
-        return Ok((Certificate::from_der(&slot.value)?, Certificate::from_der(&device.value)?));
+/// What an item has, wherever it stands.
+struct Found {
+    slot: Certificate,
+    device: Certificate,
+    /// Certificates above the f9 certificate, where they come along.
+    issuers: Vec<Certificate>,
+    /// The signature of the slot's key over the key authorization.
+    answer: Option<Vec<u8>>,
+}
+
+impl Found {
+    const fn pair(slot: Certificate, device: Certificate) -> Self {
+        Self { slot, device, issuers: Vec::new(), answer: None }
     }
+}
+
+fn find(input: &Input<'_>) -> Result<Found, Reject> {
+    if let Some(request) = carrying_request(input) {
+        from_request(request)
+    } else if Object::is_of(input, ACME_FORMAT) {
+        from_challenge(input)
+    } else {
+        from_files(input)
+    }
+}
+
+fn from_request(request: &CertificationRequest) -> Result<Found, Reject> {
+    let mut slots = REQUEST_ATTESTATION.iter().filter_map(|oid| request.extension(oid));
+    let slot = slots.next().ok_or(Reject::FieldMissing { field: "attestation certificate" })?;
+    if slots.next().is_some() {
+        return Err(Reject::FieldRepeated { field: "attestation certificate" });
+    }
+    let device = request.extension(REQUEST_DEVICE);
+    let device = device.ok_or(Reject::FieldMissing { field: "f9 certificate" })?;
+    Ok(Found::pair(Certificate::from_der(&slot.value)?, Certificate::from_der(&device.value)?))
+}
+
+/// The statement `step`: `x5c` begins with the attestation certificate, and `sig` is a byte string inside a byte string.
+fn from_challenge(input: &Input<'_>) -> Result<Found, Reject> {
+    let object = Object::find(input, ACME_FORMAT)?;
+    let statement = object.statement()?;
+    let mut chain = chain(statement)?.into_iter();
+    let slot = chain.next().ok_or(Reject::FieldMissing { field: "attestation certificate" })?;
+    let device = chain.next().ok_or(Reject::FieldMissing { field: "f9 certificate" })?;
+    let answer = cbor::read("sig", cbor::bytes(statement, "sig")?)?.into_bytes();
+    let answer = Some(answer.map_err(|_| Reject::Malformed { what: "sig" })?);
+    Ok(Found { slot, device, issuers: chain.collect(), answer })
+}
+
+/// Certificate files, in either order.
+fn from_files(input: &Input<'_>) -> Result<Found, Reject> {
     let mut certificates = Vec::new();
     for part in input.evidence.parts() {
         certificates.extend(Certificate::all_from_file(part)?);
@@ -124,11 +213,11 @@ fn find_pair(input: &Input<'_>) -> Result<(Certificate, Certificate), Reject> {
         (Some(_), false) => Err(Reject::FieldRepeated { field }),
         (None, _) => Err(Reject::FieldMissing { field }),
     };
-    Ok((one(slots, "attestation certificate")?, one(devices, "f9 certificate")?))
+    Ok(Found::pair(one(slots, "attestation certificate")?, one(devices, "f9 certificate")?))
 }
 
 /// What the f9 key signed about the key of a slot.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct SlotStatement {
     spki: Vec<u8>,
     firmware: [u8; 3],
@@ -136,6 +225,8 @@ struct SlotStatement {
     form_factor: Option<u8>,
     pin_policy: u8,
     touch_policy: u8,
+    /// What the slot's key signed, where it signed anything.
+    nonce: Option<Vec<u8>>,
 }
 
 impl SlotStatement {
@@ -171,7 +262,13 @@ impl SlotStatement {
             form_factor,
             pin_policy,
             touch_policy,
+            nonce: None,
         })
+    }
+
+    #[expect(clippy::ptr_arg, clippy::unnecessary_wraps, reason = "the mint's signature")]
+    fn answering(&self, nonce: &Vec<u8>) -> Result<SlotStatement, Reject> {
+        Ok(SlotStatement { nonce: Some(nonce.clone()), ..self.clone() })
     }
 
     /// What a person must do. A cached touch holds for 15 seconds, a PIN asked `once` for the session: both are
@@ -213,7 +310,7 @@ impl Statement for SlotStatement {
     }
 
     fn freshness(&self) -> Carried<'_> {
-        Carried::Nothing
+        self.nonce.as_deref().map_or(Carried::Nothing, Carried::Nonce)
     }
 
     fn emit(&self, to: &mut Emission) {

@@ -218,6 +218,24 @@ fn any_attestation_object_is_answered() {
     answers("attestation object", inputs, |bytes| appraise_all(&[bytes, b"{}"], other_request()));
 }
 
+/// A CMS message with anything inside, alone and beside a certificate.
+#[test]
+fn any_cms_message_is_answered() {
+    let kind = element(6, b"\x2a\x86\x48\x86\xf7\x0d\x01\x07\x02");
+    let fields = |rest: &[u8]| [&[2, 1, 3, 0x31, 0, 0x30, 0][..], &element(0xa0, rest), &[0x31, 0]].concat();
+    let message =
+        |fields: &[u8]| element(0x30, &[&kind[..], &element(0xa0, &element(0x30, fields))].concat());
+    let mut inputs = Vec::new();
+    for (name, bytes) in der(SIZE - 100) {
+        inputs.push((format!("{name} as SignedData"), message(&bytes)));
+        inputs.push((format!("{name} as certificates"), message(&fields(&bytes))));
+    }
+    answers("CMS message", inputs, |bytes| {
+        appraise_all(&[bytes], other_request());
+        appraise_all(&[bytes, &recorded("ak-ca.der")], other_request());
+    });
+}
+
 /// Certificate files of two parts in the shape of a token, as many as fit.
 #[test]
 fn many_certificates_are_answered() {

@@ -4,15 +4,9 @@
 
 mod tpm_support;
 
-use aws_lc_rs::rand::SystemRandom;
-use aws_lc_rs::signature::{ECDSA_P256_SHA256_ASN1_SIGNING, EcdsaKeyPair, KeyPair};
-use pkic_evidence::tpm::public::Public;
 use pkic_evidence::tpm::structures::Signature;
-use pkic_facts::anchors::AnchorSet;
-use pkic_facts::crypto::Sha256Digest;
-use pkic_facts::der;
 use pkic_vocab::{FactId, Slot};
-use tpm_support::{Case, NOW, anchors, record, recorded};
+use tpm_support::{Case, NOW, anchors, record, recorded, sign};
 
 const VERIFIED: (&str, &str, &str) = ("verified", "", "");
 
@@ -34,45 +28,10 @@ fn another_magic_value_is_no_attestation() {
     assert_eq!(case.answer(), ("refused", "signature", "signature-invalid"));
 }
 
-/// A key that the operator has enrolled, whose private half the test holds: it stands for a restricted key that was made to sign
-/// bytes of the host's own.
-fn enrolled_case() -> (Case, EcdsaKeyPair) {
-    let random = SystemRandom::new();
-    let pkcs8 = EcdsaKeyPair::generate_pkcs8(&ECDSA_P256_SHA256_ASN1_SIGNING, &random).unwrap();
-    let key = EcdsaKeyPair::from_pkcs8(&ECDSA_P256_SHA256_ASN1_SIGNING, pkcs8.as_ref()).unwrap();
-    let mut case = certify();
-    case.remove("ak-chain");
-    let point = key.public_key().as_ref()[1..].to_vec();
-    case.change("ak-public", |public| {
-        // The public area ends with both coordinates, each with its size in front.
-        let x = public.len() - 66;
-        public[x..x + 32].copy_from_slice(&point[..32]);
-        public[x + 34..].copy_from_slice(&point[32..]);
-    });
-    let spki = Public::read(&case.member("ak-public")).unwrap().spki();
-    let spki = Sha256Digest::of(&spki);
-    let listing = format!("[[key]]\nname = \"enrolled\"\nspki = \"{spki}\"\npurpose = \"test\"\n");
-    case.anchors = AnchorSet::load(&[], &listing).unwrap();
-    (case, key)
-}
-
-/// Signs with the key, as TPMT_SIGNATURE.
-fn sign(key: &EcdsaKeyPair, message: &[u8]) -> Vec<u8> {
-    let der = key.sign(&SystemRandom::new(), message).unwrap();
-    let (r, rest) =
-        der::expect("r", der::INTEGER, der::only("signature", der::SEQUENCE, der.as_ref()).unwrap()).unwrap();
-    let (s, _) = der::expect("s", der::INTEGER, rest).unwrap();
-    let sized = |integer: &[u8]| {
-        let octets: Vec<u8> = integer.iter().copied().skip_while(|octet| *octet == 0).collect();
-        [vec![0, u8::try_from(octets.len()).unwrap()], octets].concat()
-    };
-    [vec![0x00, 0x18, 0x00, 0x0b], sized(r), sized(s)].concat()
-}
-
 /// The magic value keeps a restricted key from signing attestations that the host made up, so it counts under a good signature too.
 #[test]
 fn the_magic_value_and_type_count_under_a_good_signature() {
-    let (mut case, key) = enrolled_case();
+    let (mut case, key) = Case::certify("certify-ec", "app-ec").under_enrolled_key();
     let attest = case.member("attest");
     case.set("signature", &sign(&key, &attest));
     assert_eq!(case.answer(), VERIFIED);
@@ -93,7 +52,7 @@ fn the_magic_value_and_type_count_under_a_good_signature() {
 /// Where nothing names the TPM, no module is known, and the key is in some TPM.
 #[test]
 fn an_enrolled_key_says_nothing_about_the_module() {
-    let (mut case, key) = enrolled_case();
+    let (mut case, key) = Case::certify("certify-ec", "app-ec").under_enrolled_key();
     case.set("signature", &sign(&key, &case.member("attest")));
     let appraisal = case.appraise();
     let is_known = |path: &str| {

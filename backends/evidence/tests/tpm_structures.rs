@@ -5,9 +5,9 @@
 mod tpm_support;
 
 use pkic_evidence::tpm::activation::{Credential, EndorsementKey, make_credential};
-use pkic_evidence::tpm::certify::attestation_key;
 use pkic_evidence::tpm::ek::{Device, without_padding};
 use pkic_evidence::tpm::key::{Certification, Key};
+use pkic_evidence::tpm::members::attestation_key;
 use pkic_evidence::tpm::public::{Public, PublicKey};
 use pkic_evidence::tpm::structures::{Attest, Attested, CreationData, Signature, hash_of_name};
 use pkic_facts::certificate::Certificate;

@@ -30,6 +30,9 @@ pub(crate) enum Command {
     /// Show a bundle, or verify its signature
     #[command(subcommand)]
     Bundle(Bundle),
+    /// Sign and show statements of people: ceremonies, audits, contracts, key transfers
+    #[command(subcommand)]
+    Statement(Statement),
     /// Seal, show and verify catalogues of modules
     #[command(subcommand)]
     Catalogue(Catalogue),
@@ -154,6 +157,45 @@ pub(crate) enum Bundle {
     },
 }
 
+/// `pkic statement`.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Statement {
+    /// Sign what somebody states (TOML, docs/statement.md)
+    Sign(StatementSign),
+    /// Show what a statement says, and who signed it
+    Show {
+        /// The statement
+        #[arg(value_name = "FILE")]
+        statement: PathBuf,
+        /// How to report
+        #[arg(long, value_enum, default_value_t = ShowFormat::Human)]
+        format: ShowFormat,
+    },
+}
+
+/// `pkic statement sign`.
+#[derive(Debug, Args)]
+pub(crate) struct StatementSign {
+    /// What is stated (docs/statement.md)
+    #[arg(value_name = "FROM.toml")]
+    pub(crate) from: PathBuf,
+    /// Where to write the statement
+    #[arg(short, long, value_name = "FILE")]
+    pub(crate) output: PathBuf,
+    /// The key that signs it: Ed25519 or P-256, PKCS#8 in PEM
+    #[arg(long, value_name = "KEY.pem")]
+    pub(crate) sign: PathBuf,
+    /// When it stops counting
+    #[arg(long, value_name = "DATE", value_parser = date)]
+    pub(crate) until: i64,
+    /// Its sequence number among the signer's statements of its kind
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    pub(crate) sequence: u64,
+    /// When it was signed [default: the system clock]
+    #[arg(long, value_name = "DATE", value_parser = date)]
+    pub(crate) at: Option<i64>,
+}
+
 /// `pkic catalogue`.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Catalogue {
@@ -176,8 +218,14 @@ pub(crate) enum Catalogue {
 #[derive(Debug, Args)]
 pub(crate) struct CatalogueBuild {
     /// Files of rows (docs/catalogue.md)
-    #[arg(required = true, value_name = "FROM.toml")]
+    #[arg(required_unless_present = "mds", value_name = "FROM.toml")]
     pub(crate) from: Vec<PathBuf>,
+    /// A BLOB of the FIDO Metadata Service, whose models become rows
+    #[arg(long, value_name = "BLOB.jwt", requires = "mds_root")]
+    pub(crate) mds: Option<PathBuf>,
+    /// Certificate of the root that the BLOB must lead to
+    #[arg(long, value_name = "ROOT", requires = "mds")]
+    pub(crate) mds_root: Option<PathBuf>,
     /// A list of validations that rows take their status from (dataset of sec-certs, JSON); may be given several times
     #[arg(long, value_name = "LIST.json")]
     pub(crate) list: Vec<PathBuf>,
@@ -370,6 +418,9 @@ pub(crate) struct Evaluate {
     /// Evidence about the key; may be given several times. Commas join the files of one item
     #[arg(long, value_name = "FILE")]
     pub(crate) evidence: Vec<PathBuf>,
+    /// A statement of people (`pkic statement`); may be given several times. The policy says whose count
+    #[arg(long, value_name = "FILE")]
+    pub(crate) statement: Vec<PathBuf>,
     /// A catalogue of modules; may be given several times. The policy says whose counts
     #[arg(long, value_name = "FILE")]
     pub(crate) catalogue: Vec<PathBuf>,

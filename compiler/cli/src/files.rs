@@ -29,6 +29,17 @@ pub(crate) fn read_text(path: &Path, bytes_max: usize) -> Result<String, Failure
         .map_err(|_| Failure::Read { path: path.to_path_buf(), error: io::ErrorKind::InvalidData.into() })
 }
 
+/// Reads a TOML file of at most `bytes_max` bytes as a `T`.
+pub(crate) fn read_toml<T: serde::de::DeserializeOwned>(path: &Path, bytes_max: usize) -> Result<T, Failure> {
+    let text = read_text(path, bytes_max)?;
+    toml::from_str(&text).map_err(|error| {
+        let before = error.span().map_or("", |span| text.get(..span.start).unwrap_or_default());
+        let line = before.bytes().filter(|byte| *byte == b'\n').count().saturating_add(1);
+        let what = error.message().lines().collect::<Vec<_>>().join(", ");
+        Failure::content(path, format!("line {line}: {what}"))
+    })
+}
+
 /// Reads a policy file.
 pub(crate) fn read_policy(path: &Path) -> Result<String, Failure> {
     read_text(path, limits::SOURCE_LEN_BYTES_MAX)

@@ -5,8 +5,8 @@ use pkic_facts::anchors::{AnchorFile, AnchorSet};
 use pkic_facts::envelope::ENVELOPE_LEN_BYTES_MAX;
 use pkic_facts::request::CertificationRequest;
 use pkic_facts::verified::Evidence;
-use pkic_runtime::catalogues::CatalogueFile;
 use pkic_runtime::input::{Given, JSON_LEN_BYTES_MAX, Speaker};
+use pkic_runtime::sealed::SealedFile;
 use pkic_vocab::{Type, Value, limits};
 use std::path::{Path, PathBuf};
 
@@ -83,26 +83,26 @@ pub(crate) fn nonce(hex: Option<&str>) -> Result<Option<Vec<u8>>, Failure> {
 }
 
 /// A catalogue as it was read.
-pub(crate) struct CatalogueBytes {
+pub(crate) struct SealedBytes {
     name: String,
     bytes: Vec<u8>,
 }
 
-impl CatalogueBytes {
+impl SealedBytes {
     /// As the runtime takes it. No log remembers a sequence number here.
-    pub(crate) fn file(&self) -> CatalogueFile<'_> {
-        CatalogueFile { file: &self.name, bytes: &self.bytes, last_seen: None }
+    pub(crate) fn file(&self) -> SealedFile<'_> {
+        SealedFile { file: &self.name, bytes: &self.bytes, last_seen: None }
     }
 }
 
-/// Reads catalogues; the policy says which of them count.
-pub(crate) fn catalogues(paths: &[PathBuf]) -> Result<Vec<CatalogueBytes>, Failure> {
+/// Reads signed artefacts, such as catalogues; the policy says which of them count.
+pub(crate) fn sealed(what: &str, paths: &[PathBuf]) -> Result<Vec<SealedBytes>, Failure> {
     if paths.len() > limits::EVIDENCE_ITEMS_MAX {
-        return Err(Failure::usage(format!("at most {} catalogues", limits::EVIDENCE_ITEMS_MAX)));
+        return Err(Failure::usage(format!("at most {} {what}", limits::EVIDENCE_ITEMS_MAX)));
     }
     let read = |path: &PathBuf| {
         let bytes = files::read_bytes(path, ENVELOPE_LEN_BYTES_MAX)?;
-        Ok(CatalogueBytes { name: files::shown(path), bytes })
+        Ok(SealedBytes { name: files::shown(path), bytes })
     };
     paths.iter().map(read).collect()
 }

@@ -1,7 +1,11 @@
-//! What the evidence targets share.
+//! What the targets of evidence and of revocation share.
 use pkic_evidence::appraise::{Appraisal, Input, Verdict, appraise as appraise_detected, appraise_as};
-use pkic_facts::anchors::AnchorSet;
+use pkic_facts::anchors::{AnchorFile, AnchorSet};
+use pkic_facts::certificate::Certificate;
+use pkic_facts::crypto::Strength;
+use pkic_facts::path::{CaBit, KeyPurpose, PathInput, PathProfile, Validity, verify_path};
 use pkic_facts::request::CertificationRequest;
+use pkic_facts::revocation::{Revocation, RevocationData};
 use pkic_facts::verified::Evidence;
 
 /// Any moment will do: 2026-01-01T00:00:00Z.
@@ -34,4 +38,34 @@ fn input<'a>(
 fn check(appraisal: &Appraisal) {
     assert_ne!(appraisal.verdict, Verdict::Verified, "verified without an anchor");
     assert!(appraisal.facts.provenance().is_none(), "attested facts without an anchor");
+}
+
+/// An attestation key's certificate that was recorded from swtpm, and its issuer, which has signed no list.
+const LEAF: &[u8] = include_bytes!("../../../backends/evidence/tests/recorded/swtpm/ak-ec-certificate.der");
+const ISSUER: &[u8] = include_bytes!("../../../backends/evidence/tests/recorded/swtpm/ak-ca.der");
+const PROFILE: PathProfile = PathProfile {
+    format: "tpm2-certify",
+    certificates_max: 1,
+    ca_bit: CaBit::Ignored,
+    key_purpose: KeyPurpose::Any,
+    validity: Validity::Ignored,
+    critical_known: &[],
+    strength: Strength::Current,
+};
+
+/// No list makes the recorded path good.
+pub fn assert_not_good(data: RevocationData) {
+    let anchors = AnchorSet::load(&[AnchorFile { name: "ak-ca.der", bytes: ISSUER }], "");
+    let (Ok(anchors), Ok(leaf)) = (anchors, Certificate::from_der(LEAF)) else { unreachable!("both are committed") };
+    let Ok(evidence) = Evidence::new("fuzz", &[LEAF]) else { unreachable!("it is small") };
+    let anchors = anchors.with_revocation(data);
+    let path = verify_path(&PathInput {
+        evidence: &evidence,
+        leaf: &leaf,
+        carried: &[],
+        anchors: &anchors,
+        profile: &PROFILE,
+        now: NOW,
+    });
+    assert!(path.is_ok_and(|path| path.revocation() != Revocation::Good), "a list of somebody else counts");
 }

@@ -77,7 +77,7 @@ impl Purpose {
 pub struct BasisSet(u32);
 
 /// Each basis with its word. The kinds of witness statement follow `witness` and imply it.
-const BASES: [(&str, u32); 14] = [
+const BASES: [(&str, u32); 15] = [
     ("statement", 1),
     ("practice", 1 << 1),
     ("catalogue", 1 << 2),
@@ -92,8 +92,9 @@ const BASES: [(&str, u32); 14] = [
     ("cloud-report", 1 << 12),
     ("service-agreement", 1 << 13),
     ("verifier", 1 << 14),
+    ("key-transfer", 1 << 15),
 ];
-const WITNESS: u32 = 0x7f00;
+const WITNESS: u32 = 0xff00;
 
 impl BasisSet {
     /// Rests on nothing: the basis of an absent value.
@@ -111,7 +112,7 @@ impl BasisSet {
     /// A sandboxed format said so.
     pub const PLUGIN: BasisSet = BasisSet(1 << 5);
     /// Every basis.
-    pub const ANY: BasisSet = BasisSet(0x7f3f);
+    pub const ANY: BasisSet = BasisSet(0xff3f);
 
     /// The basis or kind of witness statement of that name.
     pub fn from_name(name: &str) -> Option<BasisSet> {
@@ -132,6 +133,11 @@ impl BasisSet {
     /// Whether everything in `self` is also in `other`.
     pub const fn within(self, other: BasisSet) -> bool {
         self.0 & !other.0 == 0
+    }
+
+    /// Whether anything in the set is a statement of a witness.
+    pub const fn has_witness(self) -> bool {
+        self.0 & WITNESS != 0
     }
 
     /// Whether nothing is in the set.

@@ -334,6 +334,24 @@ pub const CATALOGUE: &[FactDef] = &[
         "ISO/IEC 15408",
     ),
     module(
+        "module.fido.level",
+        Type::Int,
+        "level of its FIDO certification, by catalogue",
+        "FIDO Metadata Service 3.0",
+    ),
+    module(
+        "module.fido.status",
+        Type::Word(Words::Validation),
+        "status of that certification",
+        "FIDO Metadata Service 3.0",
+    ),
+    module(
+        "module.fido.certificate",
+        Type::Text,
+        "number of that certification",
+        "FIDO Metadata Service 3.0",
+    ),
+    module(
         "module.qscd",
         Type::Bool,
         "whether it is on the Commission's list of qualified signature creation devices, by catalogue",

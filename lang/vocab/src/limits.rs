@@ -49,3 +49,16 @@ pub const EVIDENCE_ITEMS_MAX: usize = 16;
 pub const NONCE_LEN_BYTES_MAX: usize = 64;
 /// Rows of one catalogue: the CMVP has issued about 5,000 certificates, and no estate has more kinds of module.
 pub const CATALOGUE_ROWS_MAX: usize = 16_384;
+/// Lists of revoked certificates beside one decision: a vendor has one for each of its authorities, and a deployment
+/// trusts a dozen vendors.
+pub const REVOCATION_LISTS_MAX: usize = 64;
+/// Bytes of one list: those of attestation authorities stay below 1 MiB, and the largest that the Web has seen, after
+/// Heartbleed, had 5 MB.
+pub const REVOCATION_LEN_BYTES_MAX: usize = 32 << 20;
+/// Entries of one list: five times those of the largest that the Web has seen.
+pub const REVOCATION_ENTRIES_MAX: usize = 1_000_000;
+/// Age at which a fetched status list stops counting: nobody signs one, and whoever runs one changes it at any time, so
+/// that a day is what a daily job keeps up with.
+pub const STATUS_LIST_AGE_S_MAX: i64 = 86_400;
+/// Octets of a serial number. Source: RFC 5280 section 4.1.2.2.
+pub const SERIAL_LEN_BYTES_MAX: usize = 20;

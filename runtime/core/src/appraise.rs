@@ -1,6 +1,8 @@
 //! Facts of one request: what it says, what the caller vouches for, and what one item of evidence proves.
-use crate::catalogues::{self, CatalogueFile, Consulted};
+use crate::catalogues::{self, Consulted};
 use crate::input::{Given, InputError};
+use crate::sealed::SealedFile;
+use crate::statements::{self, Heard};
 use pkic_evidence::formats;
 use pkic_evidence::{Appraisal, Input, Verdict, appraise};
 use pkic_facts::anchors::{AnchorRef, AnchorSet};
@@ -25,7 +27,9 @@ pub struct Known<'a> {
     /// Whom the deployment trusts for evidence.
     pub anchors: &'a AnchorSet,
     /// Catalogues of modules; the policy says which of them count.
-    pub catalogues: &'a [CatalogueFile<'a>],
+    pub catalogues: &'a [SealedFile<'a>],
+    /// Statements of people; the policy says which of them count.
+    pub statements: &'a [SealedFile<'a>],
     /// What the requester claims.
     pub claims: &'a Given,
     /// What the embedding CA vouches for.
@@ -46,6 +50,7 @@ pub struct Appraised {
     csr: Sha256Digest,
     anchors: Option<Sha256Digest>,
     catalogues: Vec<Consulted>,
+    statements: Vec<Heard>,
 }
 
 impl Appraised {
@@ -67,6 +72,11 @@ impl Appraised {
     /// What became of each catalogue.
     pub fn catalogues(&self) -> &[Consulted] {
         &self.catalogues
+    }
+
+    /// What became of each statement.
+    pub fn statements(&self) -> &[Heard] {
+        &self.statements
     }
 
     /// Digest of the anchor set; nothing for an empty one.
@@ -124,9 +134,17 @@ pub fn facts(program: &Program, known: &Known<'_>) -> Result<Appraised, InputErr
             .map_err(|reject| InputError::rejected("request", &reject, "send a request within the limits"))?,
     };
     add_given(&mut facts, known)?;
+    let statements = statements::hear(program, known.statements, &mut facts, known.now);
     let catalogues = catalogues::endorse(program, known.catalogues, &mut facts, known.now)?;
     let anchors = Some(known.anchors.digest()).filter(|digest| *digest != AnchorSet::default().digest());
-    Ok(Appraised { facts, items, csr: Sha256Digest::of(known.request.der()), anchors, catalogues })
+    Ok(Appraised {
+        facts,
+        items,
+        csr: Sha256Digest::of(known.request.der()),
+        anchors,
+        catalogues,
+        statements,
+    })
 }
 
 fn input<'a>(known: &Known<'a>, evidence: &'a Evidence) -> Input<'a> {
@@ -199,7 +217,9 @@ pub fn table(program: &Program, facts: &Facts) -> FactTable {
     let purpose = purpose_of(program, facts);
     let of_evidence: Vec<(Path, Fact)> = table
         .known()
-        .filter(|(_, fact)| fact.grade == Grade::Attested || fact.source.is_some())
+        .filter(|(_, fact)| {
+            fact.grade == Grade::Attested || (fact.source.is_some() && !fact.basis.has_witness())
+        })
         .map(|(path, fact)| (path, Fact { purpose, ..fact.clone() }))
         .collect();
     for (path, mut fact) in of_evidence {

@@ -223,6 +223,7 @@ pub fn authorize(
         csr: appraised.csr(),
         items: appraised.items(),
         catalogues: appraised.catalogues(),
+        statements: appraised.statements(),
         draft: Ok(&draft),
         is_authority_key_judged: true,
         now,

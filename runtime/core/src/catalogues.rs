@@ -3,22 +3,12 @@
 //! The deployment gives bytes; the policy's `signers catalogues` says whose count, under which name, and how old they
 //! may be. A catalogue that is not taken changes nothing: what it would have said stays unknown.
 use crate::input::InputError;
+use crate::sealed::{self, SealedFile};
 use pkic_facts::catalogue::{Catalogue, Trust};
 use pkic_facts::crypto::Sha256Digest;
 use pkic_facts::envelope::{Peeked, peek};
 use pkic_facts::facts::Facts;
 use pkic_ir::Program;
-
-/// A catalogue as a deployment has it: nothing of it is checked.
-#[derive(Debug, Clone, Copy)]
-pub struct CatalogueFile<'a> {
-    /// Its name in messages.
-    pub file: &'a str,
-    /// The sealed envelope.
-    pub bytes: &'a [u8],
-    /// The highest sequence number seen of that catalogue.
-    pub last_seen: Option<u64>,
-}
 
 /// What became of a catalogue.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -46,7 +36,7 @@ const KIND: &str = "catalogues";
 /// [`InputError`] where a row has a value over a limit, or the facts are of another moment.
 pub fn endorse(
     program: &Program,
-    files: &[CatalogueFile<'_>],
+    files: &[SealedFile<'_>],
     facts: &mut Facts,
     now: i64,
 ) -> Result<Vec<Consulted>, InputError> {
@@ -85,14 +75,9 @@ pub fn endorse(
     Ok(consulted)
 }
 
-fn open(program: &Program, file: &CatalogueFile<'_>, now: i64) -> Result<Catalogue, String> {
+fn open(program: &Program, file: &SealedFile<'_>, now: i64) -> Result<Catalogue, String> {
     let Peeked { manifest, .. } = peek(file.bytes).map_err(|reject| reject.to_string())?;
-    let set = program.signers.iter().find(|set| set.kind == KIND && set.name == manifest.name);
-    let Some(set) = set else {
-        let shown: String = manifest.name.chars().filter(|c| !c.is_control()).take(64).collect();
-        return Err(format!("the policy names no signers of catalogues `{shown}`"));
-    };
-    let signers: Vec<Sha256Digest> = set.signers.iter().map(|(_, spki)| Sha256Digest(*spki)).collect();
-    let trust = Trust { names: &[set.name.as_str()], signers: &signers, age_s_max: set.age_s_max };
+    let (signers, age_s_max) = sealed::signers(program, KIND, &manifest.name)?;
+    let trust = Trust { names: &[manifest.name.as_str()], signers: &signers, age_s_max };
     Catalogue::open(file.bytes, &trust, file.last_seen, now).map_err(|reject| reject.to_string())
 }

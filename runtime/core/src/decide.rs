@@ -1,12 +1,12 @@
 //! Deciding without issuing: appraise, draft, read the draft, evaluate, report. What comes out can sign nothing.
 use crate::appraise::{self, Appraised, Known};
 use crate::bundle::Loaded;
-use crate::catalogues::CatalogueFile;
 use crate::decode::certificate_facts;
 use crate::draft::{Draft, DraftInput, Serial};
 use crate::input::{self, Given, InputError};
 use crate::issuer::Issuer;
 use crate::report::{self, Context, Report};
+use crate::sealed::SealedFile;
 use crate::wishes::Wishes;
 use pkic_eval::Ask;
 use pkic_facts::anchors::AnchorSet;
@@ -33,7 +33,9 @@ pub struct Request<'a> {
     /// Whom the deployment trusts for evidence.
     pub anchors: &'a AnchorSet,
     /// Catalogues of modules; the policy says which of them count.
-    pub catalogues: &'a [CatalogueFile<'a>],
+    pub catalogues: &'a [SealedFile<'a>],
+    /// Statements of people; the policy says which of them count.
+    pub statements: &'a [SealedFile<'a>],
     /// What the requester claims.
     pub claims: &'a Given,
     /// What the embedding CA vouches for.
@@ -124,6 +126,7 @@ pub fn decide(request: &Request<'_>) -> Result<Decided, InputError> {
         csr: appraised.csr(),
         items: appraised.items(),
         catalogues: appraised.catalogues(),
+        statements: appraised.statements(),
         draft: draft.as_ref().map_err(String::as_str),
         is_authority_key_judged: false,
         now: request.now,
@@ -153,6 +156,7 @@ fn known<'a>(request: &Request<'a>) -> Known<'a> {
         evidence: request.evidence,
         anchors: request.anchors,
         catalogues: request.catalogues,
+        statements: request.statements,
         claims: request.claims,
         requester: request.requester,
         nonce: request.nonce,

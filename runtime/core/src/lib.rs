@@ -19,5 +19,7 @@ pub mod issuer;
 mod name;
 pub mod permit;
 pub mod report;
+pub mod sealed;
+pub mod statements;
 pub mod unfit;
 pub mod wishes;

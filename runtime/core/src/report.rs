@@ -57,6 +57,8 @@ pub struct Report {
     pub evidence: Vec<Evidence>,
     /// Catalogues that came along, each with what became of it.
     pub catalogues: Vec<Catalogue>,
+    /// Statements of people that came along, each with what became of it.
+    pub statements: Vec<Statement>,
 }
 
 /// What a decision says of the key that would sign.
@@ -96,6 +98,8 @@ pub struct Inputs {
     pub anchors: Option<String>,
     /// The catalogues that were taken.
     pub catalogues: Vec<String>,
+    /// The statements that something was taken from.
+    pub statements: Vec<String>,
     /// The revocation data; null where there was none.
     pub revocation: Option<String>,
     /// Every item of evidence, in the order in which it was given.
@@ -244,6 +248,24 @@ pub struct Catalogue {
     /// Ids of its rows about this request's module.
     pub rows: Vec<String>,
     /// Why it was not taken: what it would say is unknown.
+    pub why_not: Option<String>,
+}
+
+/// A statement of people and what became of it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct Statement {
+    /// Name of the file.
+    pub file: String,
+    /// Its digest.
+    pub digest: String,
+    /// Its kind; null where its signer does not count.
+    pub kind: Option<&'static str>,
+    /// Who states it; null where its signer does not count.
+    pub by: Option<String>,
+    /// Paths of the facts that were taken from it.
+    pub facts: Vec<&'static str>,
+    /// Why nothing was taken: what it would say is unknown.
     pub why_not: Option<String>,
 }
 

@@ -109,6 +109,7 @@ impl Case {
             evidence,
             anchors: &self.device.anchors,
             catalogues: &[],
+            statements: &[],
             claims,
             requester: &Given::default(),
             nonce: None,

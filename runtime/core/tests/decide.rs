@@ -34,6 +34,7 @@ fn decide_with(program: Program, edit: impl FnOnce(&mut Request<'_>)) -> Result<
         evidence: &[],
         anchors: &anchors,
         catalogues: &[],
+        statements: &[],
         claims: &nothing,
         requester: &nothing,
         authority: None,

@@ -73,6 +73,7 @@ fn decided(program: Program, deployment: &str, activation: Option<&Activation>) 
         evidence: &evidence,
         anchors: &anchors,
         catalogues: &[],
+        statements: &[],
         claims: &nothing,
         requester: &nothing,
         authority: None,

@@ -199,6 +199,8 @@ impl<'a> Inputs<'a> {
     fn shortfall(&self, row: Row, fact: &Fact, guard: &Guard) -> Option<Why> {
         match (fact.on_file_since, guard.within_s) {
             (None, _) => {}
+            // A statement of a witness has an end of its own.
+            (Some(_), None) if fact.basis.has_witness() => {}
             (Some(_), None) => return Some(Why::OnFile),
             (Some(since), Some(within_s)) => {
                 let is_fresh = self.now.checked_sub(since).is_some_and(|age| (0..=within_s).contains(&age));

@@ -5,6 +5,7 @@
 use crate::certificate::Certificate;
 use crate::crypto::{Sha256Digest, Strength, verify_signature};
 use crate::reject::Reject;
+use crate::revocation::RevocationData;
 use pkic_vocab::words::Words;
 use pkic_vocab::{Purpose, limits};
 use serde::Deserialize;
@@ -99,13 +100,16 @@ impl fmt::Display for AnchorError {
 
 impl std::error::Error for AnchorError {}
 
-/// The trust anchors of a deployment, and the certificates that help to reach them.
+/// The trust anchors of a deployment, the certificates that help to reach them, and the lists that take trust back.
 #[derive(Debug, Clone, Default)]
 pub struct AnchorSet {
     anchors: Vec<Anchor>,
     keys: Vec<EnrolledKey>,
     public_keys: Vec<Vec<u8>>,
     candidates: Vec<Certificate>,
+    /// Keys below which nobody publishes a list, says the operator.
+    unpublished: HashSet<Sha256Digest>,
+    revocation: RevocationData,
 }
 
 #[derive(Deserialize, Default)]
@@ -125,6 +129,7 @@ struct Entry {
     purpose: Spanned<String>,
     #[serde(default)]
     formats: Vec<Spanned<String>>,
+    revocation: Option<Spanned<String>>,
 }
 
 /// The name under which messages speak of the listing.
@@ -170,8 +175,26 @@ impl AnchorSet {
             let line = Some(line_of(listing, entry.at));
             return Err(AnchorError { file: LISTING.to_owned(), line, what, help });
         }
+        let unpublished = entries.anchors.iter().chain(&entries.keys).filter(|entry| entry.is_unpublished);
+        set.unpublished = unpublished.map(|entry| entry.key.reference.spki).collect();
         set.keys = entries.keys.into_iter().map(|entry| entry.key).collect();
         Ok(set)
+    }
+
+    /// The set with what a deployment knows of revocation: every path to these anchors is held against it.
+    #[must_use]
+    pub fn with_revocation(self, revocation: RevocationData) -> AnchorSet {
+        AnchorSet { revocation, ..self }
+    }
+
+    /// What the deployment knows of revocation.
+    pub fn revocation(&self) -> &RevocationData {
+        &self.revocation
+    }
+
+    /// Whether the operator says of an anchor that nobody publishes a list of what is revoked below it.
+    pub(crate) fn is_unpublished(&self, spki: Sha256Digest) -> bool {
+        self.unpublished.contains(&spki)
     }
 
     /// The subjectPublicKeyInfo of every key that came as a file, enrolled or not.
@@ -195,13 +218,14 @@ impl AnchorSet {
         self.keys.iter().find(of_key).map(|key| &key.reference)
     }
 
-    /// SHA-256 over every anchor's key, name, purpose and formats, for the record of a decision.
+    /// SHA-256 over what the operator says of every anchor, for the record of a decision. Lists have digests of their own.
     pub fn digest(&self) -> Sha256Digest {
         let line = |reference: &AnchorRef, subject: &[u8], formats: &[String]| {
             let subject = Sha256Digest::of(subject);
             let formats = formats.join(",");
+            let unpublished = if self.is_unpublished(reference.spki) { " unpublished" } else { "" };
             format!(
-                "{} {subject} {} {formats} {}\n",
+                "{} {subject} {} {formats}{unpublished} {}\n",
                 reference.spki,
                 reference.purpose.name(),
                 reference.name
@@ -263,6 +287,7 @@ fn is_self_signed(certificate: &Certificate) -> bool {
 
 struct Listed {
     key: EnrolledKey,
+    is_unpublished: bool,
     /// Where its digest stands in the listing.
     at: usize,
 }
@@ -284,7 +309,8 @@ fn read_listing(text: &str) -> Result<Entries, AnchorError> {
         line: error.span().map(|span| line_of(text, span.start)),
         what: error.message().lines().collect::<Vec<_>>().join(", "),
         help:
-            "an entry is `[[anchor]]` or `[[key]]` with `name`, `spki`, `purpose` and, if wanted, `formats`"
+            "an entry is `[[anchor]]` or `[[key]]` with `name`, `spki`, `purpose` and, if wanted, `formats` and \
+             `revocation`"
                 .to_owned(),
     })?;
     let read = |entries: Vec<Entry>| {
@@ -333,7 +359,12 @@ fn read_entry(text: &str, entry: Entry) -> Result<Listed, AnchorError> {
         }
         formats.push(format.into_inner());
     }
+    if let Some(word) = entry.revocation.as_ref().filter(|word| word.get_ref() != "unpublished") {
+        let what = format!("`{}` is nothing to say of revocation", word.get_ref());
+        return Err(at(word.span().start, what, "write `unpublished`, or leave it out"));
+    }
     Ok(Listed {
+        is_unpublished: entry.revocation.is_some(),
         key: EnrolledKey { reference: AnchorRef { name: entry.name, purpose, spki }, formats },
         at: entry.spki.span().start,
     })

@@ -256,9 +256,18 @@ impl Tbs {
 
     /// Whether `keyUsage` allows signing certificates: `keyCertSign` is set, or there is no such extension.
     pub fn may_sign_certificates(&self) -> bool {
+        self.has_usage(0x04)
+    }
+
+    /// Whether `keyUsage` allows signing revocation lists: `cRLSign` is set, or there is no such extension.
+    pub fn may_sign_lists(&self) -> bool {
+        self.has_usage(0x02)
+    }
+
+    fn has_usage(&self, bit: u8) -> bool {
         let Some(extension) = self.extension("2.5.29.15") else { return true };
         match der::only("keyUsage", der::BIT_STRING, &extension.value) {
-            Ok([_, bits, ..]) => bits & 0x04 != 0,
+            Ok([_, bits, ..]) => bits & bit != 0,
             _ => false,
         }
     }
@@ -290,7 +299,33 @@ fn signature_algorithm(tbs: &[u8]) -> Result<Vec<u8>, Reject> {
     found.map(|field| field.raw.to_vec()).ok_or(Reject::Malformed { what })
 }
 
-fn range_in(whole: &[u8], part: &[u8]) -> Option<Range<usize>> {
+/// Takes an `Extensions` apart: those of a request, of a revocation list, or of an entry in one.
+///
+/// # Errors
+/// [`Reject::Malformed`]; [`Reject::TooLarge`] beyond `limit` extensions; [`Reject::FieldRepeated`] where one stands twice.
+pub(crate) fn extensions(what: &'static str, raw: &[u8], limit: usize) -> Result<Vec<Extension>, Reject> {
+    let mut found: Vec<Extension> = Vec::new();
+    for element in der::elements(what, der::only(what, der::SEQUENCE, raw)?, limit)? {
+        let fields = der::elements(what, der::only(what, der::SEQUENCE, element.raw)?, 3)?;
+        let (oid, critical, value) = match fields.as_slice() {
+            [oid, value] => (oid, false, value),
+            [oid, critical, value] if critical.tag == 0x01 => (oid, critical.content != [0], value),
+            _ => return Err(Reject::Malformed { what }),
+        };
+        if oid.tag != der::OBJECT_IDENTIFIER || value.tag != der::OCTET_STRING {
+            return Err(Reject::Malformed { what });
+        }
+        let oid = der::oid_text(oid.content).ok_or(Reject::Malformed { what })?;
+        if found.iter().any(|seen| seen.oid == oid) {
+            return Err(Reject::FieldRepeated { field: "extension" });
+        }
+        found.push(Extension { oid, critical, value: value.content.to_vec() });
+    }
+    Ok(found)
+}
+
+/// Where `part`, a slice of `whole`, stands in it.
+pub(crate) fn range_in(whole: &[u8], part: &[u8]) -> Option<Range<usize>> {
     let start = (part.as_ptr() as usize).checked_sub(whole.as_ptr() as usize)?;
     let range = start..start.checked_add(part.len())?;
     (whole.get(range.clone())? == part).then_some(range)

@@ -2,17 +2,22 @@
 //!
 //! A fact's grade and basis follow from the door that it came in by, never from a parameter: [`Facts::claim`] makes
 //! claims, [`Facts::observe`] what the embedding CA vouches for, [`Facts::attest`] what a [`Verified`] statement says,
-//! and [`Facts::endorse`] what a catalogue says of a module that these identify, no better than they identify it.
+//! [`Facts::witness`] what people state, and
+//! [`Facts::endorse`] what a catalogue says of a module that these identify, no better than they identify it.
 //! There is no door from a table, and none that raises a grade. Facts remember the request that they were made of:
 //! evidence is compared with that one, and with no other that a caller might hold.
 use crate::crypto::{Hash, PublicKey, Sha256Digest};
 use crate::reject::{Operand, Reject};
 use crate::request::{CertificationRequest, Challenges};
+use crate::revocation::Revocation;
 use crate::verified::{Evidence, Provenance, Verified};
 use pkic_vocab::words::Words;
-use pkic_vocab::{BasisSet, Fact, FactId, FactTable, Grade, Path, Source, Subject, Value};
+use pkic_vocab::{BasisSet, Fact, FactId, FactTable, Grade, Path, Purpose, Source, Subject, Value};
 
 mod endorse;
+mod witness;
+
+const REVOCATION: &str = "evidence.revocation";
 
 /// What a statement of some evidence format says, once verified.
 ///
@@ -108,6 +113,7 @@ pub struct Facts {
     table: FactTable,
     origin: Option<Origin>,
     attested: Option<Attested>,
+    witnessed: Option<Sha256Digest>,
     endorsed_until: Option<i64>,
 }
 
@@ -127,7 +133,7 @@ impl Default for Facts {
 impl Facts {
     /// Nothing is known, and there is no request: what evidence attests here is bound to no key.
     pub fn new() -> Facts {
-        Facts { table: FactTable::new(), origin: None, attested: None, endorsed_until: None }
+        Facts { table: FactTable::new(), origin: None, attested: None, witnessed: None, endorsed_until: None }
     }
 
     /// What a certification request says of itself: claims, and whether its signature proves possession.
@@ -227,8 +233,8 @@ impl Facts {
         let mut table = self.table.clone();
         let source = u16::try_from(table.sources.len()).ok();
         table.sources.push(Source { name: evidence.name().to_owned(), digest: evidence.digest().0 });
+        let purpose = provenance.anchor().purpose;
         for (path, value, basis) in said.entries {
-            let purpose = provenance.anchor().purpose;
             let fact = Fact { purpose, source, ..Fact::new(value, Grade::Attested, basis) };
             put(&mut table, path, fact)?;
         }
@@ -236,9 +242,30 @@ impl Facts {
             Some(held) => held.merged(provenance)?,
             None => provenance.clone(),
         };
+        set_revocation(&mut table, provenance.revocation(), purpose, source)?;
         self.table = table;
         self.attested = Some(Attested { provenance, binding });
         Ok(binding)
+    }
+}
+
+/// Says what is known of revocation along all paths that the facts rest on: a path that no list covers takes back what
+/// was known of another.
+fn set_revocation(
+    table: &mut FactTable,
+    revocation: Revocation,
+    purpose: Purpose,
+    source: Option<u16>,
+) -> Result<(), Reject> {
+    let unfit = |_| Reject::ValueUnfit { path: REVOCATION };
+    let path =
+        FactId::from_path(REVOCATION).map(Path::from).ok_or(Reject::ValueUnfit { path: REVOCATION })?;
+    match revocation.word().and_then(|word| Words::Revocation.word(word)) {
+        None => table.forget(path).map_err(unfit),
+        Some(word) => {
+            let fact = Fact::new(Value::Word(word), Grade::Attested, BasisSet::STATEMENT);
+            table.set(path, Fact { purpose, source, ..fact }).map_err(unfit)
+        }
     }
 }
 

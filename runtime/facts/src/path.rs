@@ -7,6 +7,7 @@ use crate::anchors::{Anchor, AnchorRef, AnchorSet};
 use crate::certificate::{Certificate, Tbs};
 use crate::crypto::{Sha256Digest, Strength, verify_signature};
 use crate::reject::{Operand, Reject};
+use crate::revocation::{Checked, Link, Revocation, Standing};
 use crate::verified::Evidence;
 use pkic_vocab::limits;
 
@@ -72,7 +73,7 @@ pub struct PathInput<'a> {
     pub leaf: &'a Certificate,
     /// Certificates that came with the evidence.
     pub carried: &'a [Certificate],
-    /// The trust anchors, with the operator's own intermediates.
+    /// The trust anchors, with the operator's own intermediates and what is known of revocation.
     pub anchors: &'a AnchorSet,
     /// The format's profile.
     pub profile: &'a PathProfile,
@@ -85,10 +86,11 @@ pub struct PathInput<'a> {
 pub struct VerifiedPath {
     evidence: Sha256Digest,
     leaf: Certificate,
+    issuers: Vec<Certificate>,
     anchor: AnchorRef,
     now: i64,
     not_after: Option<i64>,
-    certificates: usize,
+    revocation: Revocation,
 }
 
 impl VerifiedPath {
@@ -102,6 +104,11 @@ impl VerifiedPath {
         &self.leaf
     }
 
+    /// The certificates between the leaf and the anchor, the leaf's issuer first.
+    pub fn issuers(&self) -> &[Certificate] {
+        &self.issuers
+    }
+
     /// The anchor that the path ends at.
     pub fn anchor(&self) -> &AnchorRef {
         &self.anchor
@@ -112,14 +119,19 @@ impl VerifiedPath {
         self.now
     }
 
-    /// The earliest notAfter on the path, where validity counts.
+    /// The earliest notAfter on the path, where validity counts, and of the lists that find it good.
     pub fn not_after(&self) -> Option<i64> {
         self.not_after
     }
 
     /// Certificates below the anchor, the leaf included.
     pub fn certificates(&self) -> usize {
-        self.certificates
+        self.issuers.len().saturating_add(1)
+    }
+
+    /// What the lists of the anchor set say of these certificates.
+    pub fn revocation(&self) -> Revocation {
+        self.revocation
     }
 }
 
@@ -128,7 +140,8 @@ impl VerifiedPath {
 /// # Errors
 /// The refusal of the deepest attempt, all of stage `path` but for [`Reject::AlgorithmWeak`] and
 /// [`Reject::TooLarge`]: [`Reject::IssuerUnknown`] where nothing bears the issuer's name, [`Reject::LinkSignature`]
-/// where something does and did not sign, and those of the profile.
+/// where something does and did not sign, and those of the profile. [`Reject::Revoked`] where a list names a certificate
+/// of the path that was found: no other path is looked for then.
 pub fn verify_path(input: &PathInput<'_>) -> Result<VerifiedPath, Reject> {
     let size = input.carried.len();
     if size > limits::PATH_CANDIDATES_MAX {
@@ -140,14 +153,16 @@ pub fn verify_path(input: &PathInput<'_>) -> Result<VerifiedPath, Reject> {
     match search.extend() {
         Some(anchor) => {
             let ends = search.chain.iter().map(|certificate| certificate.tbs().not_after());
-            let counts = input.profile.validity == Validity::Checked;
+            let end = ends.min().filter(|_| input.profile.validity == Validity::Checked);
+            let Standing { state, until } = check_revocation(input, &search.chain, anchor)?;
             Ok(VerifiedPath {
                 evidence: input.evidence.digest(),
                 leaf: input.leaf.clone(),
+                issuers: search.chain.iter().skip(1).copied().cloned().collect(),
                 anchor: anchor.reference().clone(),
                 now: input.now,
-                not_after: ends.min().filter(|_| counts),
-                certificates: search.chain.len(),
+                not_after: end.into_iter().chain(until).min(),
+                revocation: state,
             })
         }
         None => Err(search.refusal()),
@@ -240,6 +255,31 @@ impl<'a> Search<'a> {
         let issuer = Sha256Digest::of(self.input.leaf.tbs().issuer());
         self.best.map_or(Reject::IssuerUnknown { issuer, depth: 0 }, |(_, reject)| reject)
     }
+}
+
+fn check_revocation(
+    input: &PathInput<'_>,
+    chain: &[&Certificate],
+    anchor: &Anchor,
+) -> Result<Standing, Reject> {
+    let above = chain.iter().skip(1).map(|issuer| (issuer.tbs().spki(), issuer.tbs().may_sign_lists()));
+    let issuers = above.chain(std::iter::once((anchor.spki(), true)));
+    let links: Vec<Link<'_>> = chain
+        .iter()
+        .zip(issuers)
+        .map(|(certificate, (issuer_spki, may_issuer_sign_lists))| Link {
+            tbs: certificate.tbs(),
+            issuer_spki,
+            may_issuer_sign_lists,
+        })
+        .collect();
+    input.anchors.revocation().check(&Checked {
+        links: &links,
+        format: input.profile.format,
+        strength: input.profile.strength,
+        is_unpublished: input.anchors.is_unpublished(anchor.reference().spki),
+        now: input.now,
+    })
 }
 
 /// `below` is the number of certificates between this issuer and the leaf. A self-issued one counts, which RFC 5280

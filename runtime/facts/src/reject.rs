@@ -195,6 +195,19 @@ pub enum Reject {
         /// The extension's object identifier.
         oid: String,
     },
+    /// A list names a certificate of the path.
+    Revoked {
+        /// The certificate's serial number.
+        serial: Operand,
+        /// `revoked` or `suspended`.
+        status: &'static str,
+        /// When it was revoked, where the list says it.
+        since: Option<i64>,
+        /// The name that the list was given under.
+        list: String,
+        /// When the list was made, or fetched where it does not say.
+        dated: i64,
+    },
     /// The leaf lacks the extended key usage that the format prescribes.
     KeyPurpose {
         /// The object identifier that had to be there.
@@ -363,6 +376,7 @@ impl Reject {
             Reject::NotAnAuthority { .. } => ("not-an-authority", Stage::Path),
             Reject::OutsideValidity { .. } => ("outside-validity", Stage::Path),
             Reject::CriticalExtension { .. } => ("critical-extension", Stage::Path),
+            Reject::Revoked { .. } => ("revoked", Stage::Path),
             Reject::KeyPurpose { .. } => ("key-purpose", Stage::Path),
             Reject::KeyNotEnrolled { .. } => ("key-not-enrolled", Stage::Path),
             Reject::SignatureInvalid { .. } => ("signature-invalid", Stage::Signature),
@@ -427,6 +441,13 @@ impl fmt::Display for Reject {
             ),
             Reject::CriticalExtension { oid } => {
                 write!(f, "the critical extension `{oid}` is not known here")
+            }
+            Reject::Revoked { serial, status, since, list, dated } => {
+                write!(f, "the certificate with serial number {serial} is {status}")?;
+                if let Some(since) = since {
+                    write!(f, " since {}", format_date(*since))?;
+                }
+                write!(f, ", says `{list}` of {}", format_date(*dated))
             }
             Reject::KeyPurpose { expected, found } => {
                 write!(f, "the key purpose is {found}, expected `{expected}`")

@@ -1,5 +1,5 @@
 //! PKCS#10 certification requests: proof of possession, the key, and what the requester asks for and carries.
-use crate::certificate::Extension;
+use crate::certificate::{self, Extension};
 use crate::crypto::Sha256Digest;
 use crate::crypto::{KeyKind, PublicKey, Scheme, Strength, verify_signature};
 use crate::der;
@@ -232,22 +232,5 @@ fn requested_extensions(attributes: &[Attribute]) -> Result<Vec<Extension>, Reje
         return Ok(Vec::new());
     };
     let [value] = attribute.values.as_slice() else { return Err(Reject::FieldRepeated { field: what }) };
-    let mut found: Vec<Extension> = Vec::new();
-    for element in der::elements(what, der::only(what, der::SEQUENCE, value)?, ATTRIBUTES_MAX)? {
-        let fields = der::elements(what, der::only(what, der::SEQUENCE, element.raw)?, 3)?;
-        let (oid, critical, value) = match fields.as_slice() {
-            [oid, value] => (oid, false, value),
-            [oid, critical, value] if critical.tag == 0x01 => (oid, critical.content != [0], value),
-            _ => return Err(Reject::Malformed { what }),
-        };
-        if oid.tag != der::OBJECT_IDENTIFIER || value.tag != der::OCTET_STRING {
-            return Err(Reject::Malformed { what });
-        }
-        let oid = der::oid_text(oid.content).ok_or(Reject::Malformed { what })?;
-        if found.iter().any(|seen| seen.oid == oid) {
-            return Err(Reject::FieldRepeated { field: "extension" });
-        }
-        found.push(Extension { oid, critical, value: value.content.to_vec() });
-    }
-    Ok(found)
+    certificate::extensions(what, value, ATTRIBUTES_MAX)
 }

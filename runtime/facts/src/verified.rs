@@ -4,14 +4,16 @@
 //! with a [`TrustedKey`]. A `fn` pointer captures nothing, so a decoder sees the signed bytes and no sibling of
 //! theirs. A [`TrustedKey`] comes from a path to an anchor, from an enrolled key, from a credential activation
 //! ([`activation`]), or from a verified statement that certifies it, and from nothing else.
-//! [`VerifiedPath::decode_leaf`] decodes the tbsCertificate of a path's leaf, [`TrustedKey::decode`] the key itself.
+//! [`VerifiedPath::decode_leaf`] decodes the tbsCertificate of a path's leaf, [`VerifiedPath::decode_all`] those of all its
+//! certificates, [`TrustedKey::decode`] the key itself.
 //! From a [`Verified`], [`Verified::preimage`], [`Verified::project`] and [`join`] lead to further ones, again by `fn`
 //! pointers. There is no other way: every field is private, and neither `Clone`, `Default`, `From` nor any decoding from stored data is implemented.
 use crate::anchors::{AnchorRef, AnchorSet};
-use crate::certificate::Certificate;
+use crate::certificate::{Certificate, Tbs};
 use crate::crypto::{Hash, Scheme, Sha256Digest, Strength, verify_signature};
 use crate::path::VerifiedPath;
 use crate::reject::{Operand, Reject};
+use crate::revocation::Revocation;
 use pkic_vocab::limits;
 
 pub mod activation;
@@ -53,6 +55,15 @@ impl Evidence {
             parts: parts.iter().map(|part| part.to_vec()).collect(),
             digest,
         })
+    }
+
+    /// An item that this one carries inside, such as a statement in a request. It keeps the name and the digest of the
+    /// whole: those are the bytes that came, and that a record keeps.
+    ///
+    /// # Errors
+    /// Those of [`Evidence::new`].
+    pub fn inside(&self, parts: &[&[u8]]) -> Result<Evidence, Reject> {
+        Ok(Evidence { digest: self.digest, ..Evidence::new(&self.name, parts)? })
     }
 
     /// The name for reports.
@@ -110,6 +121,7 @@ pub struct Provenance {
     now: i64,
     not_after: Option<i64>,
     weak_hash: bool,
+    revocation: Revocation,
 }
 
 impl Provenance {
@@ -134,7 +146,7 @@ impl Provenance {
         self.now
     }
 
-    /// The earliest notAfter of what the value rests on, where validity counts.
+    /// The earliest end of what the value rests on: certificates, where validity counts, and lists that find them good.
     pub fn not_after(&self) -> Option<i64> {
         self.not_after
     }
@@ -142,6 +154,11 @@ impl Provenance {
     /// Whether a signature over the statement used SHA-1.
     pub fn is_weak_hash(&self) -> bool {
         self.weak_hash
+    }
+
+    /// What is known of revocation along the paths that it rests on, at worst.
+    pub fn revocation(&self) -> Revocation {
+        self.revocation
     }
 
     /// What rests on both, and so on the anchors of both.
@@ -172,6 +189,7 @@ impl Provenance {
             now: self.now,
             not_after: [self.not_after, other.not_after].into_iter().flatten().min(),
             weak_hash: self.weak_hash || other.weak_hash,
+            revocation: self.revocation.max(other.revocation),
         })
     }
 }
@@ -195,6 +213,7 @@ impl TrustedKey {
                 now: path.now(),
                 not_after: path.not_after(),
                 weak_hash: false,
+                revocation: path.revocation(),
             },
         }
     }
@@ -212,8 +231,18 @@ impl TrustedKey {
     ) -> Result<TrustedKey, Reject> {
         let key = Sha256Digest::of(spki);
         let anchor = anchors.enrolled(key, format).ok_or(Reject::KeyNotEnrolled { key })?.clone();
-        let (evidence, others) = (evidence.digest(), Vec::new());
-        let provenance = Provenance { evidence, anchor, others, now, not_after: None, weak_hash: false };
+        let provenance = Provenance {
+            evidence: evidence.digest(),
+            anchor,
+            others: Vec::new(),
+            now,
+            not_after: None,
+            weak_hash: false,
+            revocation: match anchors.is_unpublished(key) {
+                true => Revocation::Unpublished,
+                false => Revocation::Unknown,
+            },
+        };
         Ok(TrustedKey { spki: spki.to_vec(), provenance })
     }
 
@@ -295,6 +324,18 @@ impl VerifiedPath {
     pub fn decode_leaf<T>(&self, decode: fn(&[u8]) -> Result<T, Reject>) -> Result<Verified<T>, Reject> {
         let provenance = TrustedKey::of_path(self).provenance;
         Ok(Verified { value: decode(self.leaf().tbs().raw())?, provenance })
+    }
+
+    /// Decodes every tbsCertificate of the path together, the leaf first, for formats whose certificates must agree with
+    /// one another. The path has checked the signature of each.
+    ///
+    /// # Errors
+    /// Those of `decode`.
+    pub fn decode_all<T>(&self, decode: fn(&[&Tbs]) -> Result<T, Reject>) -> Result<Verified<T>, Reject> {
+        let provenance = TrustedKey::of_path(self).provenance;
+        let certificates = std::iter::once(self.leaf()).chain(self.issuers());
+        let certificates: Vec<&Tbs> = certificates.map(Certificate::tbs).collect();
+        Ok(Verified { value: decode(&certificates)?, provenance })
     }
 }
 

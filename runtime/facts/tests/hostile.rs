@@ -1,4 +1,4 @@
-//! Any bytes are answered by the readers of requests, certificates, anchors and envelopes, in bounded time on a small
+//! Any bytes are answered by the readers of requests, certificates, anchors, lists and envelopes, in bounded time on a small
 //! stack.
 #![allow(
     clippy::unwrap_used,
@@ -13,13 +13,16 @@
 mod nasty;
 mod support;
 
-use nasty::{Nasty, SIZE, answers, cbor, der, element, filled, nested, noise, numbered, pem, pem_block};
+use nasty::{
+    Nasty, SIZE, answers, cbor, der, element, filled, json, nested, noise, numbered, pem, pem_block,
+};
 use pkic_facts::anchors::{AnchorFile, AnchorSet};
 use pkic_facts::certificate::Certificate;
 use pkic_facts::crypto::Sha256Digest;
 use pkic_facts::envelope::{Expected, Kind, open, peek};
 use pkic_facts::facts::Facts;
 use pkic_facts::request::CertificationRequest;
+use pkic_facts::revocation::{Fetched, RevocationData};
 use pkic_vocab::limits;
 use std::sync::OnceLock;
 
@@ -259,6 +262,57 @@ fn any_anchor_folder_is_answered() {
     let folders = [limits::PATH_CANDIDATES_MAX, limits::PATH_CANDIDATES_MAX + 1];
     let folders = folders.map(|count| (format!("{count} certificates"), count.to_be_bytes().to_vec()));
     answers("anchor folder", folders, read);
+}
+
+#[test]
+fn any_revocation_list_is_answered() {
+    let read = |bytes: &[u8]| {
+        let mut data = RevocationData::default();
+        let _ = data.add_crls("a.crl", bytes);
+        let _ = data.digest();
+    };
+    answers("CRL", noise(SIZE).into_iter().chain(der(SIZE)).chain(pem("X509 CRL", SIZE)), read);
+    // Entries in falling order, each with as many extensions as it may have.
+    let entry = |index: u32, extensions: &[u8]| {
+        let serial = element(2, &(u32::MAX / 2 - index).to_be_bytes());
+        element(0x30, &[&serial[..], &element(0x17, b"260105000000Z"), extensions].concat())
+    };
+    let list = |entries: &[u8]| {
+        let (from, until) = (element(0x17, b"260101000000Z"), element(0x17, b"260201000000Z"));
+        let tbs = [&[2, 1, 1][..], RSA_SHA256, &name(1), &from, &until, &element(0x30, entries)].concat();
+        element(0x30, &[&element(0x30, &tbs)[..], RSA_SHA256, &element(3, &[0; 257])].concat())
+    };
+    let many = |extensions: &[u8]| {
+        let len = entry(0, extensions).len();
+        let count = (SIZE - 1_000) / len;
+        list(&(0..count).flat_map(|index| entry(index as u32, extensions)).collect::<Vec<_>>())
+    };
+    assert!(RevocationData::default().add_crls("a.crl", &many(&[])).is_ok());
+    let inputs = named(vec![
+        ("many entries", many(&[])),
+        ("many entries with extensions", many(&extensions(32))),
+        ("many lists", filled([], pem_block("X509 CRL", &list(&[])), SIZE)),
+    ]);
+    answers("CRL", inputs, read);
+}
+
+#[test]
+fn any_status_list_is_answered() {
+    let read = |bytes: &[u8]| {
+        let fetched = Fetched { name: "a", bytes, at: 0, age_s_max: 1, formats: &["android-key"] };
+        let _ = RevocationData::default().add_status_list(&fetched);
+    };
+    let entry = |serial: String| format!("\"{serial}\":{{\"status\":\"REVOKED\"}},");
+    let whole = |entries: String| {
+        format!("{{\"entries\":{{{entries}\"1\":{{\"status\":\"SUSPENDED\"}}}}}}").into_bytes()
+    };
+    let long = |index: usize| entry(format!("1{index:048}"));
+    let inputs = named(vec![
+        ("many numbers", whole(numbered("", |index| entry(format!("a{index:x}")), "", SIZE - 100))),
+        ("many long decimals", whole(numbered("", long, "", SIZE - 100))),
+        ("one number over and over", whole(numbered("", |_| entry("a".to_owned()), "", SIZE - 100))),
+    ]);
+    answers("status list", noise(SIZE).into_iter().chain(json(SIZE)).chain(inputs), read);
 }
 
 /// An envelope of these parts, each already CBOR.

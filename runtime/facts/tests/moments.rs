@@ -6,8 +6,9 @@ use pkic_facts::anchors::AnchorSet;
 use pkic_facts::crypto::{Hash, Scheme, Sha256Digest, Strength};
 use pkic_facts::facts::{Binding, Carried, Emission, Facts, Statement};
 use pkic_facts::reject::{Reject, Stage};
+use pkic_facts::revocation::Revocation;
 use pkic_facts::verified::{Evidence, SignedBytes, TrustedKey, Verified, join, mint};
-use pkic_vocab::{Purpose, Words};
+use pkic_vocab::{FactId, Path, Purpose, Words};
 use rcgen::{KeyPair, PublicKeyData, SigningKey};
 
 const NOW: i64 = 1_800_000_000;
@@ -37,9 +38,13 @@ fn origin(_: &[u8]) -> Result<Said, Reject> {
 
 /// A witness's word on the evidence, appraised at that moment.
 fn heard(witness: &KeyPair, evidence: &Evidence, now: i64) -> Verified<Said> {
+    heard_under(witness, evidence, now, "")
+}
+
+fn heard_under(witness: &KeyPair, evidence: &Evidence, now: i64, revocation: &str) -> Verified<Said> {
     let spki = witness.subject_public_key_info();
     let listing = format!(
-        "[[key]]\nname = \"witness\"\nspki = \"{}\"\npurpose = \"{}\"\n",
+        "[[key]]\nname = \"witness\"\nspki = \"{}\"\npurpose = \"{}\"\n{revocation}",
         Sha256Digest::of(&spki),
         Purpose::Production.name()
     );
@@ -75,4 +80,23 @@ fn facts_of_two_moments_are_not_mixed_and_the_first_stay() {
     assert_eq!(*facts.table(), before);
     assert_eq!(facts.provenance().unwrap().now(), NOW);
     assert_eq!(facts.attest(&evidence, &heard(&witness, &evidence, NOW), None), Ok(Binding::NoRequest));
+}
+
+/// The operator's word about one path does not speak for another that the facts rest on as well.
+#[test]
+fn a_path_that_no_list_covers_takes_back_what_is_known_of_revocation() {
+    let (witness, evidence) = (KeyPair::generate().unwrap(), Evidence::new("e", &[b"said"]).unwrap());
+    let said = |revocation: &str| heard_under(&witness, &evidence, NOW, revocation);
+    let known = |facts: &Facts| {
+        let path = FactId::from_path("evidence.revocation").map(Path::from).unwrap();
+        facts.table().fact(&path).map(|fact| fact.value.to_string())
+    };
+    let unpublished = "revocation = \"unpublished\"\n";
+    let mut facts = Facts::new();
+    for (revocation, expected) in [(unpublished, Some("unpublished")), ("", None), (unpublished, None)] {
+        facts.attest(&evidence, &said(revocation), None).unwrap();
+        assert_eq!(known(&facts).as_deref(), expected);
+    }
+    let joined = join(&said(unpublished), &said(""), |first, _| Ok(Said(first.0))).unwrap();
+    assert_eq!(joined.provenance().revocation(), Revocation::Unknown);
 }

@@ -58,6 +58,11 @@ fn a_path_through_carried_or_supplied_issuers_is_found() {
     let path = search(&leaf.certificate, &[&middle.certificate], &anchored(&top), &PROFILE, 0).unwrap();
     assert_eq!((path.certificates(), path.leaf()), (2, &leaf.certificate));
     assert_eq!((path.anchor().name.as_str(), path.not_after()), ("0.der", None));
+    assert_eq!(path.issuers(), std::slice::from_ref(&middle.certificate));
+    let subjects =
+        path.decode_all(|all| Ok(all.iter().map(|tbs| tbs.subject().to_vec()).collect::<Vec<_>>()));
+    let expected = [&leaf, &middle].map(|node| node.certificate.tbs().subject().to_vec());
+    assert_eq!(subjects.unwrap().value(), &expected, "the leaf first");
     let supplied = load(&[&top.certificate, &middle.certificate], "").unwrap();
     assert_eq!(code(search(&leaf.certificate, &[], &supplied, &PROFILE, 0)), "verified");
     assert_eq!(code(search(&leaf.certificate, &[], &anchored(&top), &PROFILE, 0)), "issuer-unknown");

@@ -32,6 +32,85 @@ const NAMES_MAX: usize = 32;
 const ATTRIBUTE_LEN_BYTES_MAX: usize = 128;
 /// The manufacturer identifier that libtpms, the software TPM under swtpm, gives itself.
 const LIBTPMS: &str = "id:00001014";
+const KEY_USAGE: &str = "2.5.29.15";
+const EXTENDED_KEY_USAGE: &str = "2.5.29.37";
+/// `hardwareModuleName`: the certificate is a device identity (IEEE 802.1AR), also where its key is an attestation key.
+const HARDWARE_MODULE_NAME: &str = "1.3.6.1.5.5.7.8.4";
+/// Identifier octet of `GeneralName.otherName`.
+const OTHER_NAME: u32 = 0xa0;
+/// The instance of Google Compute Engine that a virtual TPM belongs to. Google's newer certificates of TPM keys have this instead of a
+/// key purpose.
+const COMPUTE_INSTANCE: &str = "1.3.6.1.4.1.11129.2.1.21";
+
+/// Which key of a TPM a certificate is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Role {
+    /// An attestation key: restricted, it signs what its TPM made.
+    Attestation,
+    /// An endorsement key: it decrypts, and signs nothing.
+    Endorsement,
+}
+
+impl Role {
+    /// The role that a certificate gives its key: by its key purpose, or, where it has none and names a production instance of Google
+    /// Compute Engine, by its key usage. A device identity has no role here.
+    pub fn of(tbs: &Tbs) -> Option<Self> {
+        let purposes = tbs.key_purposes();
+        let has = |purpose: &str| purposes.iter().any(|found| found == purpose);
+        if is_device_identity(tbs) {
+            return None;
+        }
+        match (has(ENDORSEMENT_KEY_PURPOSE), has(ATTESTATION_KEY_PURPOSE)) {
+            (true, false) => Some(Self::Endorsement),
+            (false, true) => Some(Self::Attestation),
+            (true, true) => None,
+            (false, false) => Self::of_instance(tbs),
+        }
+    }
+
+    fn of_instance(tbs: &Tbs) -> Option<Self> {
+        if tbs.extension(EXTENDED_KEY_USAGE).is_some() || !is_compute_instance(tbs) {
+            return None;
+        }
+        let value = &tbs.extension(KEY_USAGE)?.value;
+        match der::only("keyUsage", der::BIT_STRING, value) {
+            // digitalSignature is bit 0, keyEncipherment bit 2, keyAgreement bit 4.
+            Ok([_, 0x80]) => Some(Self::Attestation),
+            Ok([_, 0x20 | 0x08]) => Some(Self::Endorsement),
+            _ => None,
+        }
+    }
+}
+
+/// Whether the certificate names an instance of Google Compute Engine, and Google calls it a production one: `isProduction` is `[1]`
+/// of the security properties, `[0]` of the extension.
+fn is_compute_instance(tbs: &Tbs) -> bool {
+    let what = "GCE instance identity";
+    let read = || {
+        let value = &tbs.extension(COMPUTE_INSTANCE)?.value;
+        let fields = der::elements(what, der::only(what, der::SEQUENCE, value).ok()?, NAMES_MAX).ok()?;
+        let properties = fields.iter().find(|field| field.tag == 0xa0)?;
+        let properties = der::only(what, der::SEQUENCE, properties.content).ok()?;
+        let properties = der::elements(what, properties, NAMES_MAX).ok()?;
+        let production = properties.iter().find(|property| property.tag == 0xa1)?;
+        der::only(what, 0x01, production.content).ok().map(|octets| octets == [0xff])
+    };
+    read().unwrap_or(false)
+}
+
+fn is_device_identity(tbs: &Tbs) -> bool {
+    let what = "subjectAltName";
+    let names = || {
+        let value = &tbs.extension(SUBJECT_ALT_NAME)?.value;
+        der::elements(what, der::only(what, der::SEQUENCE, value).ok()?, NAMES_MAX).ok()
+    };
+    let is_module = |name: &der::Element<'_>| {
+        let oid = der::expect(what, der::OBJECT_IDENTIFIER, name.content).ok();
+        name.tag == OTHER_NAME
+            && oid.and_then(|(oid, _)| der::oid_text(oid)).as_deref() == Some(HARDWARE_MODULE_NAME)
+    };
+    names().is_some_and(|names| names.iter().any(is_module))
+}
 
 /// A TPM, as a certificate of one of its keys names it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -44,6 +123,8 @@ pub struct Device {
     pub version: Option<String>,
     /// The AAGUID that an attestation key certificate may be limited to (WebAuthn section 8.2.1).
     pub aaguid: Option<Vec<u8>>,
+    /// Whether the certificate names an instance of Google Compute Engine, whose TPMs are virtual.
+    pub is_compute_instance: bool,
 }
 
 impl Device {
@@ -53,7 +134,7 @@ impl Device {
     /// [`Reject::Malformed`]; [`Reject::FieldRepeated`] where an attribute stands twice; [`Reject::TooLarge`].
     pub fn from_tbs(raw: &[u8]) -> Result<Self, Reject> {
         let tbs = Tbs::from_der(raw)?;
-        let mut device = Self::default();
+        let mut device = Self { is_compute_instance: is_compute_instance(&tbs), ..Self::default() };
         if let Some(extension) = tbs.extension(SUBJECT_ALT_NAME) {
             device.read_names(&extension.value)?;
         }
@@ -129,10 +210,13 @@ impl Device {
         Ok(())
     }
 
-    /// Whether the TPM calls itself a software one. Only a lowering is taken from a name.
+    /// Whether the TPM calls itself a software or virtual one. Only a lowering is taken from a name.
     pub fn is_named_virtual(&self) -> bool {
-        self.manufacturer.as_deref() == Some(LIBTPMS)
-            || self.model.as_deref().is_some_and(|model| model.to_ascii_lowercase().contains("swtpm"))
+        let is_virtual = |model: &String| {
+            let model = model.to_ascii_lowercase();
+            model.contains("swtpm") || model.contains("vtpm")
+        };
+        self.manufacturer.as_deref() == Some(LIBTPMS) || self.model.as_ref().is_some_and(is_virtual)
     }
 
     /// The word for the manufacturer, where its identifier is known here.
@@ -160,10 +244,17 @@ impl Device {
 
     /// Says the facts about the module, and where the key is: in *a* TPM, of a kind that only a catalogue knows.
     pub fn emit(&self, to: &mut Emission) {
-        let storage = if self.is_named_virtual() { "tpm.virtual" } else { "tpm" };
-        to.statement_word("key.storage", Words::Storage, storage);
-        if let Some(vendor) = self.vendor() {
-            to.statement_word("module.vendor", Words::Vendor, vendor);
+        match (self.is_named_virtual(), self.is_compute_instance) {
+            (true, _) => to.statement_word("key.storage", Words::Storage, "tpm.virtual"),
+            (false, true) => to.practice_word("key.storage", Words::Storage, "tpm.virtual"),
+            (false, false) => to.statement_word("key.storage", Words::Storage, "tpm"),
+        }
+        match self.vendor() {
+            Some(vendor) => to.statement_word("module.vendor", Words::Vendor, vendor),
+            None if self.is_compute_instance && self.manufacturer.is_none() => {
+                to.practice_word("module.vendor", Words::Vendor, "google");
+            }
+            None => {}
         }
         for (path, value) in [("module.model", &self.model), ("module.firmware", &self.version)] {
             if let Some(text) = value {

@@ -123,9 +123,20 @@ pub enum Attested {
     },
     /// `TPM_ST_ATTEST_QUOTE`: PCR values; says nothing about any key.
     Quote {
-        /// `TPMS_QUOTE_INFO.pcrDigest`.
+        /// `TPMS_QUOTE_INFO.pcrSelect`.
+        selection: Vec<PcrSelection>,
+        /// `TPMS_QUOTE_INFO.pcrDigest`: of the registers' values, one behind the other, by the hash function of the signature.
         pcr_digest: Vec<u8>,
     },
+}
+
+/// Registers of one bank: `TPMS_PCR_SELECTION`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PcrSelection {
+    /// The `TPM_ALG_ID` of the bank's hash function.
+    pub bank: u16,
+    /// The registers' numbers, lowest first.
+    pub registers: Vec<usize>,
 }
 
 impl Attest {
@@ -158,12 +169,10 @@ impl Attest {
                 object_name: reader.sized("TPMS_CREATION_INFO.objectName", NAME_LEN_MAX)?.to_vec(),
                 creation_hash: reader.sized("TPMS_CREATION_INFO.creationHash", DIGEST_LEN_MAX)?.to_vec(),
             },
-            0x8018 => {
-                read_pcr_selection(&mut reader)?;
-                Attested::Quote {
-                    pcr_digest: reader.sized("TPMS_QUOTE_INFO.pcrDigest", DIGEST_LEN_MAX)?.to_vec(),
-                }
-            }
+            0x8018 => Attested::Quote {
+                selection: read_pcr_selection(&mut reader)?,
+                pcr_digest: reader.sized("TPMS_QUOTE_INFO.pcrDigest", DIGEST_LEN_MAX)?.to_vec(),
+            },
             other => {
                 return Err(Reject::FieldMismatch {
                     field: "TPMS_ATTEST.type",
@@ -188,22 +197,29 @@ fn read_clock_info(reader: &mut Reader<'_>) -> Result<ClockInfo, Reject> {
     Ok(ClockInfo { clock_ms, reset_count, restart_count, safe })
 }
 
-fn read_pcr_selection(reader: &mut Reader<'_>) -> Result<(), Reject> {
+fn read_pcr_selection(reader: &mut Reader<'_>) -> Result<Vec<PcrSelection>, Reject> {
     let what = "TPML_PCR_SELECTION";
     let count = reader.u32(what)?;
     if count > PCR_BANKS_MAX {
         return Err(Reject::TooLarge { what, size: count as usize, limit: PCR_BANKS_MAX as usize });
     }
-    for _ in 0..count {
-        reader.u16("TPMS_PCR_SELECTION.hash")?;
-        let len = usize::from(reader.u8("TPMS_PCR_SELECTION.sizeofSelect")?);
-        if len > PCR_SELECT_LEN_MAX {
-            let what = "TPMS_PCR_SELECTION.sizeofSelect";
-            return Err(Reject::TooLarge { what, size: len, limit: PCR_SELECT_LEN_MAX });
-        }
-        reader.take("TPMS_PCR_SELECTION.pcrSelect", len)?;
+    (0..count).map(|_| read_bank(reader)).collect()
+}
+
+fn read_bank(reader: &mut Reader<'_>) -> Result<PcrSelection, Reject> {
+    let bank = reader.u16("TPMS_PCR_SELECTION.hash")?;
+    let len = usize::from(reader.u8("TPMS_PCR_SELECTION.sizeofSelect")?);
+    if len > PCR_SELECT_LEN_MAX {
+        let what = "TPMS_PCR_SELECTION.sizeofSelect";
+        return Err(Reject::TooLarge { what, size: len, limit: PCR_SELECT_LEN_MAX });
     }
-    Ok(())
+    // The lowest bit of the first octet is register 0.
+    let bits = reader.take("TPMS_PCR_SELECTION.pcrSelect", len)?;
+    let bits = bits.iter().flat_map(|octet| (0..8).map(move |bit| octet & (1 << bit) != 0));
+    Ok(PcrSelection {
+        bank,
+        registers: bits.enumerate().filter(|(_, is_set)| *is_set).map(|(at, _)| at).collect(),
+    })
 }
 
 /// A signature made by a TPM: `TPMT_SIGNATURE`.

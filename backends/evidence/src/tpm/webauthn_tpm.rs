@@ -2,21 +2,25 @@
 //!
 //! Windows signs with RSA and SHA-1, which is tolerated and said in `module.weak-hash`.
 //!
+//! The ACME challenge `device-attest-01` takes the same statement in an attestation object alone: `extraData` is then the digest of the
+//! key authorization, which is the nonce to appraise with, and the key is the certified one. Authenticator data may come along, and are
+//! not covered by anything. Clients hash the key authorization with SHA-256, whatever `alg` says.
+//!
 //! Source: W3C Web Authentication Level 3, section 8.3 (statement and certificate), 6.5.1 (attested credential data), 5.8.1 (client data);
-//! RFC 9053 and RFC 8812 (COSE algorithms).
+//! RFC 9053 and RFC 8812 (COSE algorithms); draft-ietf-acme-device-attest, section 5.
 use super::certify::certified_name;
 use super::ek::{ATTESTATION_KEY_PURPOSE, CERTIFICATE_POLICIES, Device};
 use super::key::{Certification, Key};
 use super::structures::{Attest, digest_len_bytes};
 use crate::appraise::{Appraised, Input, NotVerified};
 use crate::formats::Format;
-use crate::webauthn::{ClientData, Registration, chain, client_data_hash_of, find_parts};
+use crate::webauthn::{Answer, Object, Registration, algorithm, answer, attestation_profile, chain, reach};
 use crate::{cbor, cose};
 use ciborium::Value;
 use pkic_facts::certificate::Certificate;
-use pkic_facts::crypto::{Hash, Scheme, Sha256Digest, Strength};
+use pkic_facts::crypto::{Hash, Scheme, Strength};
 use pkic_facts::facts::{Carried, Emission, Statement};
-use pkic_facts::path::{CaBit, KeyPurpose, PathInput, PathProfile, Validity, verify_path};
+use pkic_facts::path::{KeyPurpose, PathProfile};
 use pkic_facts::reject::{Operand, Reject};
 use pkic_facts::verified::{HashOf, SignedBytes, TrustedKey, join, mint};
 
@@ -24,58 +28,47 @@ use pkic_facts::verified::{HashOf, SignedBytes, TrustedKey, join, mint};
 pub const FORMAT: Format = Format {
     name: NAME,
     source: "W3C Web Authentication Level 3, section 8.3",
-    detect: |input| find_parts(input, "tpm").is_ok(),
+    detect: |input| Object::is_of(input, "tpm"),
     appraise,
 };
 
 const NAME: &str = "webauthn-tpm";
 
 const PROFILE: PathProfile = PathProfile {
-    format: NAME,
-    certificates_max: 5,
-    ca_bit: CaBit::Required,
     key_purpose: KeyPurpose::Required(ATTESTATION_KEY_PURPOSE),
-    validity: Validity::Checked,
     critical_known: &[CERTIFICATE_POLICIES],
-    strength: Strength::Current,
+    ..attestation_profile(NAME)
 };
 
 fn appraise(input: &Input<'_>) -> Result<Appraised, NotVerified> {
-    let (object, client_data) = find_parts(input, "tpm")?;
-    let object = AttestationObject::from_value(object)?;
-    let (leaf, carried) = object.chain.split_first().ok_or(Reject::FieldMissing { field: "x5c" })?;
-    let path = verify_path(&PathInput {
-        evidence: input.evidence,
-        leaf,
-        carried,
-        anchors: input.anchors,
-        profile: &PROFILE,
-        now: input.now,
-    })?;
+    let object = Object::find(input, "tpm")?;
+    let certified = Certified::read(object.statement()?)?;
+    let path = reach(&certified.chain, &PROFILE, input)?;
     let device = path.decode_leaf(Device::of_attestation_key)?;
-    let attest = mint(&object.signed, &TrustedKey::of_path(&path), Strength::Sha1Tolerated, Attest::read)?;
-    check_extra_data(&attest.value().extra_data, object.signed.scheme)?;
-    let key = attest.preimage(certified_name, &object.public_area, Key::from_public_area)?;
-    let client_data_hash = Sha256Digest::of(client_data).0;
-    let bound = [object.auth_data.as_slice(), &client_data_hash].concat();
-    let bound = attest.preimage(extra_data, &bound, Registration::read)?;
-    let client = bound.preimage(client_data_hash_of, client_data, ClientData::read)?;
-    let credential = join(&key, &bound, Credential::of_registration)?;
-    let credential = join(&credential, &client, Credential::with_challenge)?;
+    let attest = mint(&certified.signed, &TrustedKey::of_path(&path), Strength::Sha1Tolerated, Attest::read)?;
+    let key = attest.preimage(certified_name, &certified.public_area, Key::from_public_area)?;
+    let hash = hash_of(certified.signed.scheme);
+    let credential = if object.has_client_data() {
+        check_extra_data(&attest.value().extra_data, &[hash])?;
+        let registration = attest.preimage(extra_data, &object.to_be_signed()?, Registration::read)?;
+        let answer = answer(&registration, object.client_data()?)?;
+        join(&key, &answer, Credential::of_registration)?
+    } else {
+        check_extra_data(&attest.value().extra_data, &[hash, Some(Hash::Sha256)])?;
+        join(&key, &attest, Credential::of_challenge)?
+    };
     input.conclude(&join(&credential, &device, Credential::on_device)?)
 }
 
-/// The attestation object, taken apart as far as needs no trust.
-struct AttestationObject {
-    auth_data: Vec<u8>,
+/// The statement, taken apart as far as needs no trust.
+struct Certified {
     signed: SignedBytes,
     public_area: Vec<u8>,
     chain: Vec<Certificate>,
 }
 
-impl AttestationObject {
-    fn from_value(object: Value) -> Result<Self, Reject> {
-        let statement = cbor::field(&object, "attStmt").ok_or(Reject::FieldMissing { field: "attStmt" })?;
+impl Certified {
+    fn read(statement: &Value) -> Result<Self, Reject> {
         let version = cbor::field(statement, "ver").and_then(Value::as_text);
         if version != Some("2.0") {
             return Err(Reject::FieldMismatch {
@@ -84,13 +77,10 @@ impl AttestationObject {
                 found: version.map_or(Operand::Absent, Operand::text),
             });
         }
-        let alg = cbor::field(statement, "alg").and_then(Value::as_integer);
-        let alg = alg.ok_or(Reject::FieldMissing { field: "alg" })?;
         Ok(Self {
-            auth_data: cbor::bytes(&object, "authData")?.to_vec(),
             signed: SignedBytes {
                 message: cbor::bytes(statement, "certInfo")?.to_vec(),
-                scheme: tpm_scheme(i128::from(alg))?,
+                scheme: tpm_scheme(algorithm(statement)?)?,
                 signature: cbor::bytes(statement, "sig")?.to_vec(),
             },
             public_area: cbor::bytes(statement, "pubArea")?.to_vec(),
@@ -117,65 +107,73 @@ const fn hash_of(scheme: Scheme) -> Option<Hash> {
     }
 }
 
-/// `extraData` must be a digest by the hash function of `alg`: with a weaker one, other data could have the same.
-fn check_extra_data(extra_data: &[u8], scheme: Scheme) -> Result<(), Reject> {
-    let expected = hash_of(scheme).map_or(0, digest_len_bytes);
-    if extra_data.len() == expected {
+/// `extraData` must be a digest by one of these hash functions: with a weaker one, other data could have the same.
+fn check_extra_data(extra_data: &[u8], hashes: &[Option<Hash>]) -> Result<(), Reject> {
+    let mut expected = hashes.iter().flatten().map(|hash| digest_len_bytes(*hash));
+    if expected.clone().any(|expected| expected == extra_data.len()) {
         return Ok(());
     }
     let number = |len: usize| Operand::Number(len as i128);
-    let (expected, found) = (number(expected), number(extra_data.len()));
+    let (expected, found) = (number(expected.next().unwrap_or_default()), number(extra_data.len()));
     Err(Reject::FieldMismatch { field: "length of TPMS_ATTEST.extraData", expected, found })
 }
 
-/// `extraData` as a digest of the authenticator data and the client data hash; its length tells the hash function.
+/// `extraData` as a digest of the authenticator data and the client data hash.
 fn extra_data(attest: &Attest) -> Result<HashOf, Reject> {
     let what = "authenticatorData and clientDataHash";
-    let digest = attest.extra_data.clone();
-    let hashes = [Hash::Sha1, Hash::Sha256, Hash::Sha384, Hash::Sha512];
-    let hash = hashes.into_iter().find(|hash| digest_len_bytes(*hash) == digest.len());
-    Ok(HashOf { what, hash: hash.ok_or(Reject::Malformed { what: "TPMS_ATTEST.extraData" })?, digest })
+    Ok(HashOf { what, hash: hash_of_extra_data(attest)?, digest: attest.extra_data.clone() })
 }
 
-/// A registered credential key with what the TPM and the client say of it.
+/// The hash function of `extraData`, which its length tells.
+fn hash_of_extra_data(attest: &Attest) -> Result<Hash, Reject> {
+    let hashes = [Hash::Sha1, Hash::Sha256, Hash::Sha384, Hash::Sha512];
+    let hash = hashes.into_iter().find(|hash| digest_len_bytes(*hash) == attest.extra_data.len());
+    hash.ok_or(Reject::Malformed { what: "TPMS_ATTEST.extraData" })
+}
+
+/// A certified key with what the TPM and the client say of it.
 #[derive(Clone, Debug)]
 struct Credential {
     key: Key,
-    aaguid: Vec<u8>,
-    challenge: Vec<u8>,
+    /// The model of the authenticator; in ACME there is none.
+    aaguid: Option<Vec<u8>>,
+    nonce: Nonce,
     device: Device,
+}
+
+/// What a statement answers.
+#[derive(Clone, Debug)]
+enum Nonce {
+    /// The challenge in client data.
+    Challenge(Vec<u8>),
+    /// The digest of an ACME key authorization.
+    KeyAuthorization(Hash, Vec<u8>),
 }
 
 impl Credential {
     /// The certified key must be the key that the authenticator data register.
-    fn of_registration(key: &Key, registration: &Registration) -> Result<Self, Reject> {
-        if key.spki() != registration.credential_key {
-            return Err(Reject::FieldMismatch {
-                field: "credentialPublicKey",
-                expected: Operand::Digest(Sha256Digest::of(key.spki())),
-                found: Operand::Digest(Sha256Digest::of(&registration.credential_key)),
-            });
-        }
+    fn of_registration(key: &Key, answer: &Answer) -> Result<Self, Reject> {
+        answer.registration.check_key(key.spki())?;
         Ok(Self {
             key: key.clone(),
-            aaguid: registration.aaguid.clone(),
-            challenge: Vec::new(),
+            aaguid: Some(answer.registration.aaguid.clone()),
+            nonce: Nonce::Challenge(answer.challenge.clone()),
             device: Device::default(),
         })
     }
 
-    #[expect(clippy::unnecessary_wraps, reason = "the mint's signature")]
-    fn with_challenge(&self, client: &ClientData) -> Result<Self, Reject> {
-        Ok(Self { challenge: client.challenge.clone(), ..self.clone() })
+    fn of_challenge(key: &Key, attest: &Attest) -> Result<Self, Reject> {
+        let nonce = Nonce::KeyAuthorization(hash_of_extra_data(attest)?, attest.extra_data.clone());
+        Ok(Self { key: key.clone(), aaguid: None, nonce, device: Device::default() })
     }
 
     /// A certificate that is limited to one authenticator model vouches for no other.
     fn on_device(&self, device: &Device) -> Result<Self, Reject> {
-        match &device.aaguid {
-            Some(expected) if *expected != self.aaguid => Err(Reject::FieldMismatch {
+        match (&device.aaguid, &self.aaguid) {
+            (Some(expected), Some(found)) if expected != found => Err(Reject::FieldMismatch {
                 field: "aaguid",
                 expected: Operand::bytes(expected),
-                found: Operand::bytes(&self.aaguid),
+                found: Operand::bytes(found),
             }),
             _ => Ok(Self { device: device.clone(), ..self.clone() }),
         }
@@ -190,7 +188,10 @@ impl Statement for Credential {
     }
 
     fn freshness(&self) -> Carried<'_> {
-        Carried::Nonce(&self.challenge)
+        match &self.nonce {
+            Nonce::Challenge(challenge) => Carried::Nonce(challenge),
+            Nonce::KeyAuthorization(hash, digest) => Carried::Digest(*hash, digest),
+        }
     }
 
     fn emit(&self, to: &mut Emission) {

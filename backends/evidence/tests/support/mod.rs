@@ -6,6 +6,9 @@
 //! fails.
 #![allow(dead_code)]
 
+pub mod chain;
+pub mod made;
+pub mod pkix_token;
 pub mod synthetic;
 
 use pkic_evidence::{Appraisal, Input, appraise};
@@ -59,7 +62,7 @@ pub struct ActivationRecord {
 pub struct Anchors {
     /// A listing beside the expectation files; without one, only self-signed certificates anchor.
     pub listing: Option<String>,
-    /// Certificate files among the samples.
+    /// Certificate files among the samples; `file.json#/a/0` is the base64 at that pointer (RFC 6901).
     pub files: Vec<String>,
 }
 
@@ -113,9 +116,13 @@ fn load(expected: &Path, file: &Path) -> Option<Case> {
     let folder = samples_folder();
     // What we recorded ourselves is committed beside the tests.
     let recorded = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests");
-    let read = |path: &str| match path.strip_prefix("recorded/") {
+    let read_file = |path: &str| match path.strip_prefix("recorded/") {
         Some(_) => std::fs::read(recorded.join(path)).ok(),
         None => folder.as_ref().and_then(|folder| std::fs::read(folder.join(path)).ok()),
+    };
+    let read = |path: &str| match path.split_once('#') {
+        Some((file, pointer)) => read_file(file).map(|bytes| json_member(&bytes, pointer)),
+        None => read_file(path),
     };
     let wanted = expectation.evidence.iter().chain(&expectation.request);
     let wanted =
@@ -162,6 +169,13 @@ fn load(expected: &Path, file: &Path) -> Option<Case> {
         name,
         expectation,
     })
+}
+
+fn json_member(bytes: &[u8], pointer: &str) -> Vec<u8> {
+    use base64::Engine as _;
+    let json: serde_json::Value = serde_json::from_slice(bytes).unwrap();
+    let text = json.pointer(pointer).unwrap().as_str().unwrap();
+    base64::engine::general_purpose::STANDARD.decode(text).unwrap()
 }
 
 fn hex_bytes(text: &str) -> Vec<u8> {

@@ -51,6 +51,10 @@ impl Default for Token {
 pub struct Made {
     pub request: Vec<u8>,
     pub anchors: AnchorSet,
+    /// The root, to sign lists with.
+    pub root: Issuer<'static, KeyPair>,
+    /// The serial number of the f9 certificate.
+    pub device_serial: Vec<u8>,
 }
 
 impl Token {
@@ -79,6 +83,8 @@ impl Token {
         Made {
             request: request.serialize_request(request_key).unwrap().der().to_vec(),
             anchors: anchors(root.der(), self.purpose),
+            device_serial: Certificate::from_der(f9.der()).unwrap().tbs().serial().to_vec(),
+            root: Issuer::new(root_params, keys.into_iter().next().unwrap()),
         }
     }
 }

@@ -1,11 +1,16 @@
 //! The recordings of the software TPM, taken apart so that a test can change one thing and appraise the rest.
 #![allow(dead_code)]
 
+use aws_lc_rs::rand::SystemRandom;
+use aws_lc_rs::signature::{ECDSA_P256_SHA256_ASN1_SIGNING, EcdsaKeyPair, KeyPair};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use pkic_evidence::appraise::{Appraisal, Input, appraise};
+use pkic_evidence::tpm::public::Public;
 use pkic_facts::anchors::{AnchorFile, AnchorSet};
 use pkic_facts::certificate::Certificate;
+use pkic_facts::crypto::Sha256Digest;
+use pkic_facts::der;
 use pkic_facts::request::CertificationRequest;
 use pkic_facts::verified::Evidence;
 use pkic_facts::verified::activation::Activation;
@@ -37,6 +42,19 @@ pub fn record(endorsement_key: &str, attestation_key: &str, activation: &str) ->
         name: recorded(&format!("{attestation_key}.name")),
         secret: recorded(&format!("{activation}.challenge")),
     }
+}
+
+/// Signs with the key, as TPMT_SIGNATURE.
+pub fn sign(key: &EcdsaKeyPair, message: &[u8]) -> Vec<u8> {
+    let der = key.sign(&SystemRandom::new(), message).unwrap();
+    let (r, rest) =
+        der::expect("r", der::INTEGER, der::only("signature", der::SEQUENCE, der.as_ref()).unwrap()).unwrap();
+    let (s, _) = der::expect("s", der::INTEGER, rest).unwrap();
+    let sized = |integer: &[u8]| {
+        let octets: Vec<u8> = integer.iter().copied().skip_while(|octet| *octet == 0).collect();
+        [vec![0, u8::try_from(octets.len()).unwrap()], octets].concat()
+    };
+    [vec![0x00, 0x18, 0x00, 0x0b], sized(r), sized(s)].concat()
 }
 
 /// A container with everything that its appraisal needs.
@@ -71,6 +89,37 @@ impl Case {
         }
     }
 
+    /// `TPM2_Quote` under an attestation key certificate, with the registers' values and no request.
+    pub fn quote() -> Case {
+        let case = Case::certify("platform-quote", "app-ec");
+        Case { request: Vec::new(), nonce: Some(NONCE.to_vec()), ..case }
+    }
+
+    /// The same under a key that the operator has enrolled, whose private half the test holds: it stands for a restricted key that was
+    /// made to sign bytes of the host's own.
+    pub fn under_enrolled_key(mut self) -> (Case, EcdsaKeyPair) {
+        let random = SystemRandom::new();
+        let pkcs8 = EcdsaKeyPair::generate_pkcs8(&ECDSA_P256_SHA256_ASN1_SIGNING, &random).unwrap();
+        let key = EcdsaKeyPair::from_pkcs8(&ECDSA_P256_SHA256_ASN1_SIGNING, pkcs8.as_ref()).unwrap();
+        self.remove("ak-chain");
+        let point = key.public_key().as_ref()[1..].to_vec();
+        self.change("ak-public", |public| {
+            // The public area ends with both coordinates, each with its size in front.
+            let x = public.len() - 66;
+            public[x..x + 32].copy_from_slice(&point[..32]);
+            public[x + 34..].copy_from_slice(&point[32..]);
+        });
+        self.enrol();
+        (self, key)
+    }
+
+    /// Enrols the key of `ak-public` in place of all anchors.
+    pub fn enrol(&mut self) {
+        let spki = Sha256Digest::of(&Public::read(&self.member("ak-public")).unwrap().spki());
+        let listing = format!("[[key]]\nname = \"enrolled\"\nspki = \"{spki}\"\npurpose = \"test\"\n");
+        self.anchors = AnchorSet::load(&[], &listing).unwrap();
+    }
+
     pub fn member(&self, name: &str) -> Vec<u8> {
         STANDARD.decode(self.container[name].as_str().unwrap()).unwrap()
     }
@@ -96,10 +145,11 @@ impl Case {
     pub fn appraise(&self) -> Appraisal {
         let bytes = self.container.to_string().into_bytes();
         let evidence = Evidence::new("container", &[&bytes]).unwrap();
-        let request = CertificationRequest::from_bytes(&self.request).unwrap();
+        let request =
+            (!self.request.is_empty()).then(|| CertificationRequest::from_bytes(&self.request).unwrap());
         appraise(&Input {
             evidence: &evidence,
-            request: Some(&request),
+            request: request.as_ref(),
             anchors: &self.anchors,
             now: self.now,
             nonce: self.nonce.as_deref(),

@@ -15,6 +15,7 @@ use serde::Serialize;
 use std::path::Path;
 
 mod lists;
+mod mds;
 
 /// How long a catalogue counts where nothing else is said: the CMVP changes its list every week, and a quarter is the
 /// longest that anybody should go without reading it.
@@ -32,15 +33,11 @@ pub(crate) fn run(what: &Catalogue, world: World) -> Outcome {
 fn build(arguments: &CatalogueBuild, world: World) -> Outcome {
     let mut rows = Rows::default();
     for path in &arguments.from {
-        let text = files::read_text(path, limits::PROGRAM_LEN_BYTES_MAX)?;
-        let read: Rows = toml::from_str(&text).map_err(|error| {
-            let line = error.span().map_or(1, |span| line_of(&text, span.start));
-            let what = error.message().lines().collect::<Vec<_>>().join(", ");
-            Failure::content(path, format!("line {line}: {what}"))
-        })?;
-        rows.classes.extend(read.classes);
-        rows.validations.extend(read.validations);
-        rows.advisories.extend(read.advisories);
+        rows.append(files::read_toml(path, limits::PROGRAM_LEN_BYTES_MAX)?);
+    }
+    let created = inputs::moment(arguments.at, world.now)?;
+    if let (Some(blob), Some(root)) = (&arguments.mds, &arguments.mds_root) {
+        rows.append(mds::rows(blob, root, created)?);
     }
     let mut lists = lists::Lists::default();
     arguments.list.iter().try_for_each(|path| lists.read(path))?;
@@ -52,7 +49,6 @@ fn build(arguments: &CatalogueBuild, world: World) -> Outcome {
     })?;
     let key = signing_key(&arguments.sign)?;
     let previous = arguments.previous.as_deref().map(|path| previous(path, arguments)).transpose()?;
-    let created = inputs::moment(arguments.at, world.now)?;
     let manifest = Manifest {
         kind: Kind::Catalogue,
         name: arguments.name.clone(),
@@ -224,6 +220,7 @@ fn shown_rows(rows: &Rows) -> Vec<Vec<String>> {
             Scheme::Fips1402 => "FIPS 140-2 level",
             Scheme::Fips1403 => "FIPS 140-3 level",
             Scheme::Cc => "Common Criteria EAL",
+            Scheme::Fido => "FIDO level",
             Scheme::Qscd => "qualified signature creation device",
         };
         let level = row.level.map(|level| format!(" {level}")).unwrap_or_default();
@@ -241,8 +238,4 @@ fn shown_rows(rows: &Rows) -> Vec<Vec<String>> {
         .chain(rows.validations.iter().map(validation))
         .chain(rows.advisories.iter().map(advisory))
         .collect()
-}
-
-fn line_of(text: &str, offset: usize) -> usize {
-    text.bytes().take(offset).filter(|byte| *byte == b'\n').count().saturating_add(1)
 }

@@ -29,7 +29,8 @@ pub(crate) fn run(arguments: &Evaluate, world: World) -> Outcome {
     let claims = inputs::given(arguments.claims.as_deref(), Speaker::Requester)?;
     let requester = inputs::given(arguments.requester.as_deref(), Speaker::Authority)?;
     let nonce = inputs::nonce(circumstances.nonce.as_deref())?;
-    let catalogues = inputs::catalogues(&arguments.catalogue)?;
+    let catalogues = inputs::sealed("catalogues", &arguments.catalogue)?;
+    let statements = inputs::sealed("statements", &arguments.statement)?;
     let activation = activation::read(circumstances.activation.as_deref())?;
     let issuer = issuer(arguments)?;
     let decided = decide(&Request {
@@ -39,7 +40,8 @@ pub(crate) fn run(arguments: &Evaluate, world: World) -> Outcome {
         csr: &csr,
         evidence: &evidence,
         anchors: &anchors,
-        catalogues: &catalogues.iter().map(inputs::CatalogueBytes::file).collect::<Vec<_>>(),
+        catalogues: &catalogues.iter().map(inputs::SealedBytes::file).collect::<Vec<_>>(),
+        statements: &statements.iter().map(inputs::SealedBytes::file).collect::<Vec<_>>(),
         claims: &claims,
         requester: &requester,
         authority: arguments.authority.as_deref(),

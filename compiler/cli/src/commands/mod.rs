@@ -9,6 +9,7 @@ mod evidence;
 mod explain;
 mod fmt;
 mod mandates;
+mod statement;
 mod test;
 
 use crate::World;
@@ -27,6 +28,7 @@ pub(crate) fn run(command: &Command, world: World) -> Outcome {
         Command::Build(arguments) => bundle::build(arguments, world),
         Command::Bundle(what) => bundle::run(what, world),
         Command::Catalogue(what) => catalogue::run(what, world),
+        Command::Statement(what) => statement::run(what, world),
         Command::Evaluate(arguments) => evaluate::run(arguments, world),
         Command::Test(arguments) => test::run(arguments, world),
     }

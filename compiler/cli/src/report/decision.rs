@@ -22,6 +22,7 @@ pub(crate) fn decision(page: &mut Page, report: &Report) {
     met(page, report);
     evidence(page, report);
     catalogues(page, report);
+    statements(page, report);
     if let Some(seal) = &report.seal {
         page.line(format_args!("  {}", sealed(seal)));
     }
@@ -190,6 +191,20 @@ fn catalogues(page: &mut Page, report: &Report) {
         (.., why) => format!("{}: not taken: {}", each.file, why.as_deref().unwrap_or("no reason")),
     });
     list(page, "catalogues", lines);
+}
+
+fn statements(page: &mut Page, report: &Report) {
+    let lines = report.statements.iter().map(|each| {
+        let by = match (each.kind, &each.by) {
+            (Some(kind), Some(by)) => format!(" ({kind} by {by})"),
+            _ => String::new(),
+        };
+        match &each.why_not {
+            None => format!("{}{by}: {}", each.file, each.facts.join(", ")),
+            Some(why) => format!("{}{by}: not taken: {why}", each.file),
+        }
+    });
+    list(page, "statements", lines);
 }
 
 fn evidence(page: &mut Page, report: &Report) {

@@ -62,9 +62,9 @@ fn add_guards(context: &mut Context<'static, 'static>, table: &FactTable, now: i
     let facts = Arc::clone(&known);
     context
         .add_function("known", move |name: Arc<String>, asked: Arc<String>| {
-            facts
-                .get(name.as_str())
-                .is_some_and(|fact| fact.grade >= grade(&asked) && fact.on_file_since.is_none())
+            facts.get(name.as_str()).is_some_and(|fact| {
+                fact.grade >= grade(&asked) && (fact.on_file_since.is_none() || fact.basis.has_witness())
+            })
         })
         .unwrap();
     let facts = Arc::clone(&known);

@@ -1,12 +1,13 @@
 //! From a decision to its report.
 use super::{
     AuthorityKey, Catalogue, Evidence, Exception, Inputs, LeftOut, Obligation, Report, Requirement, Seal,
-    VERSION, Warning, Way,
+    Statement, VERSION, Warning, Way,
 };
 use crate::appraise::Item;
 use crate::bundle::{self, Loaded};
 use crate::catalogues::Consulted;
 use crate::draft::Draft;
+use crate::statements::Heard;
 use pkic_eval::{Decision, Outcome, Reason, Truth};
 use pkic_facts::crypto::Sha256Digest;
 use pkic_ir::{Authority, Citation, Origin, Program, Strength};
@@ -24,6 +25,7 @@ pub(crate) struct Context<'a> {
     pub(crate) csr: Sha256Digest,
     pub(crate) items: &'a [Item],
     pub(crate) catalogues: &'a [Consulted],
+    pub(crate) statements: &'a [Heard],
     /// The draft, or why there is none.
     pub(crate) draft: Result<&'a Draft, &'a str>,
     /// Whether the key of the authority was judged before, and is what its profile asks for.
@@ -74,6 +76,7 @@ pub(crate) fn report(decision: &Decision<'_>, context: &Context<'_>) -> Report {
         left_out: draft.map(Draft::left_out).unwrap_or_default().iter().map(left_out).collect(),
         evidence: context.items.iter().map(evidence).collect(),
         catalogues: context.catalogues.iter().map(catalogue).collect(),
+        statements: context.statements.iter().map(statement).collect(),
     }
 }
 
@@ -81,6 +84,12 @@ fn catalogue(consulted: &Consulted) -> Catalogue {
     let (name, sequence) = consulted.edition.clone().unzip();
     let (file, rows, why_not) = (consulted.file.clone(), consulted.rows.clone(), consulted.why_not.clone());
     Catalogue { file, digest: consulted.digest.to_string(), name, sequence, rows, why_not }
+}
+
+fn statement(heard: &Heard) -> Statement {
+    let (kind, by) = heard.said_by.clone().unzip();
+    let (file, facts, why_not) = (heard.file.clone(), heard.facts.clone(), heard.why_not.clone());
+    Statement { file, digest: heard.digest.to_string(), kind, by, facts, why_not }
 }
 
 fn authority_key(authority: &Authority, context: &Context<'_>) -> AuthorityKey {
@@ -105,10 +114,12 @@ fn seal(seal: &bundle::Seal) -> Seal {
 
 fn inputs(context: &Context<'_>) -> Inputs {
     let taken = context.catalogues.iter().filter(|consulted| consulted.edition.is_some());
+    let heard = context.statements.iter().filter(|heard| !heard.facts.is_empty());
     Inputs {
         program: context.loaded.digest().to_string(),
         anchors: context.anchors.map(|digest| digest.to_string()),
         catalogues: taken.map(|consulted| consulted.digest.to_string()).collect(),
+        statements: heard.map(|heard| heard.digest.to_string()).collect(),
         revocation: None,
         evidence: context.items.iter().map(|item| item.evidence.digest().to_string()).collect(),
         csr: Some(context.csr.to_string()),

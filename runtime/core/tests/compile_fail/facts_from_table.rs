@@ -9,7 +9,7 @@ fn attempt(appraised: &mut Appraised, table: FactTable) {
 }
 
 fn assemble(facts: Facts, csr: Sha256Digest) -> Appraised {
-    Appraised { facts, items: Vec::new(), csr, anchors: None, catalogues: Vec::new() }
+    Appraised { facts, items: Vec::new(), csr, anchors: None, catalogues: Vec::new(), statements: Vec::new() }
 }
 
 fn main() {}

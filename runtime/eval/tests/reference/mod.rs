@@ -82,7 +82,7 @@ impl<'a> Reference<'a> {
         let def = path.fact.def();
         let is_fresh = match (fact.on_file_since, guard.within_s) {
             (None, _) => true,
-            (Some(_), None) => false,
+            (Some(_), None) => fact.basis.has_witness(),
             (Some(since), Some(within)) => since <= self.now && self.now - since <= within,
         };
         let is_ours = matches!(def.subject, Subject::Certificate | Subject::Policy);

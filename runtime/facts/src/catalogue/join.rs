@@ -154,7 +154,7 @@ impl Join {
     /// has a class for it.
     pub(crate) fn standing(catalogue: &Catalogue, known: &Identified<'_>, is_known: bool) -> Join {
         let mut join = Join::default();
-        for scheme in [Scheme::Fips1402, Scheme::Fips1403, Scheme::Cc, Scheme::Qscd] {
+        for scheme in [Scheme::Fips1402, Scheme::Fips1403, Scheme::Cc, Scheme::Fido, Scheme::Qscd] {
             join.validation(catalogue, known, scheme);
         }
         let is_known = is_known || !join.rows.is_empty();
@@ -187,7 +187,9 @@ impl Join {
         say(profiles, (!is_revoked).then_some(Value::List(claimed)));
         match scheme {
             Scheme::Qscd => say(of_status, Some(Value::Bool(status.name() == "active"))),
-            Scheme::Fips1402 | Scheme::Fips1403 | Scheme::Cc => say(of_status, Some(Value::Word(status))),
+            Scheme::Fips1402 | Scheme::Fips1403 | Scheme::Cc | Scheme::Fido => {
+                say(of_status, Some(Value::Word(status)))
+            }
         }
         self.rows.push(id.clone());
     }
@@ -243,6 +245,7 @@ const fn paths(scheme: Scheme) -> [&'static str; 4] {
             ["module.fips-140-3.level", "module.fips-140-3.status", "module.fips-140-3.certificate", ""]
         }
         Scheme::Cc => ["module.cc.eal", "module.cc.status", "module.cc.certificate", "module.cc.profiles"],
+        Scheme::Fido => ["module.fido.level", "module.fido.status", "module.fido.certificate", ""],
         Scheme::Qscd => ["", "module.qscd", "", ""],
     }
 }

@@ -211,6 +211,8 @@ pub enum Scheme {
     Fips1403,
     /// Common Criteria.
     Cc,
+    /// FIDO authenticator certification.
+    Fido,
     /// The Commission's list of qualified signature creation devices.
     Qscd,
 }
@@ -228,7 +230,7 @@ pub struct Validation {
     /// The modules.
     #[serde(rename = "match")]
     pub of: Identity,
-    /// FIPS 140 level, or evaluation assurance level. A sealed row of those schemes has it.
+    /// FIPS 140 level, evaluation assurance level, or FIDO level. A sealed row of those schemes has it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub level: Option<i64>,
     /// Status in the list. A sealed row has it; a source may leave it to the list that it is built with.
@@ -322,6 +324,13 @@ impl Rows {
         }
     }
 
+    /// Adds all rows of others.
+    pub fn append(&mut self, others: Rows) {
+        self.classes.extend(others.classes);
+        self.validations.extend(others.validations);
+        self.advisories.extend(others.advisories);
+    }
+
     /// How many there are.
     pub fn count(&self) -> usize {
         self.classes.len().saturating_add(self.validations.len()).saturating_add(self.advisories.len())
@@ -382,10 +391,14 @@ fn check_validation(row: &Validation) -> Result<(), RowError> {
     let levels = match row.scheme {
         Scheme::Fips1402 | Scheme::Fips1403 => 1..=4,
         Scheme::Cc => 1..=7,
+        Scheme::Fido => 1..=3,
         Scheme::Qscd => return Ok(()),
     };
     match row.level {
         Some(level) if levels.contains(&level) => Ok(()),
-        _ => error("no level of its scheme", "FIPS 140 has levels 1 to 4, Common Criteria EAL 1 to 7"),
+        _ => error(
+            "no level of its scheme",
+            "FIPS 140 has levels 1 to 4, Common Criteria EAL 1 to 7, FIDO levels 1 to 3",
+        ),
     }
 }

@@ -154,6 +154,7 @@ fn run_row(
         evidence: &fixture.evidence,
         anchors: &fixture.anchors,
         catalogues: &[],
+        statements: &[],
         claims: &fixture.claims,
         requester: &fixture.requester,
         authority: None,

@@ -1,5 +1,6 @@
 //! The table of evidence formats. What each answers follows one rule: [`Verdict`](crate::Verdict) has it.
 use crate::appraise::{Appraised, Input, NotVerified};
+use crate::{crypto4a_qasm, nshield_kgc, nxp_se05x, tpm, yubikey_piv};
 use crate::{
     android_key, apple, aws_nitro, azure_managed_hsm, crypto4a_qasm, ear, fortanix_dsm, gsma_euicc,
     ieee_8021ar, lamps_csr_attestation, luna_pkc, marvell_liquidsecurity, matter_dac, microchip_tng,
@@ -56,6 +57,7 @@ pub const FORMATS: &[Format] = &[
     crypto4a_qasm::FORMAT,
     webauthn_android_key::FORMAT,
     securosys_primus::FORMAT,
+    nxp_se05x::FORMAT,
 ];
 
 /// The formats whose paths Google's attestation status list speaks for: it names serial numbers without their issuer.

@@ -27,6 +27,7 @@ pub mod matter_dac;
 pub mod microchip_tng;
 pub mod nshield_kgc;
 pub mod open_dice;
+pub mod nxp_se05x;
 pub mod optiga_trust_m;
 pub mod pkix_key_attestation;
 pub mod securosys_primus;

@@ -115,6 +115,26 @@ fn any_container_is_answered() {
     answers("container of one shape", inputs, |bytes| appraise_all(&[bytes], other_request()));
 }
 
+/// An nShield bundle with each member in turn exchanged for something large, lists within lists in a warrant among them.
+#[test]
+fn any_member_of_a_bundle_is_answered() {
+    use base64::Engine as _;
+    use base64::engine::general_purpose::URL_SAFE;
+    let names = ["warrant", "modstatemsg", "modstatesig", "kcmsg", "kcsig", "pubkeydata", "knsopub", "hkm"];
+    let nested =
+        [0x91, 0x9f, 0xb1, 0xbf, 0xf4].map(|kind| (format!("{kind:#x} over and over"), vec![kind; SIZE / 2]));
+    let mut inputs = Vec::new();
+    for (name, bytes) in noise(SIZE / 2).into_iter().chain(nested) {
+        let bytes = URL_SAFE.encode(bytes);
+        for member in names {
+            let value = |of: &str| if of == member { bytes.as_str() } else { "AAAA" };
+            let members: Vec<String> = names.iter().map(|of| format!("\"{of}\":\"{}\"", value(of))).collect();
+            inputs.push((format!("{name} in {member}"), format!("{{{}}}", members.join(",")).into_bytes()));
+        }
+    }
+    answers("bundle", inputs, |bytes| appraise_all(&[bytes], other_request()));
+}
+
 /// A request that carries an item of evidence in the attribute that the format has for it.
 #[test]
 fn any_evidence_inside_a_request_is_answered() {

@@ -1,11 +1,10 @@
 //! The table of evidence formats. What each answers follows one rule: [`Verdict`](crate::Verdict) has it.
 use crate::appraise::{Appraised, Input, NotVerified};
-use crate::{crypto4a_qasm, nshield_kgc, nxp_se05x, tpm, yubikey_piv};
 use crate::{
     android_key, apple, aws_nitro, azure_managed_hsm, crypto4a_qasm, ear, fortanix_dsm, gsma_euicc,
     ieee_8021ar, lamps_csr_attestation, luna_pkc, marvell_liquidsecurity, matter_dac, microchip_tng,
-    nshield_kgc, open_dice, optiga_trust_m, pkix_key_attestation, securosys_primus, tcg_dice, tpm, webauthn,
-    webauthn_android_key, yubihsm2, yubikey_piv,
+    nshield_kgc, nxp_se05x, open_dice, optiga_trust_m, pkix_key_attestation, securosys_primus, tcg_dice, tpm,
+    webauthn, webauthn_android_key, yubihsm2, yubikey_piv,
 };
 
 /// An evidence format.

@@ -9,10 +9,9 @@ use crate::android_key::key_description::{ORIGIN_GENERATED, SecurityLevel, purpo
 use crate::android_key::{AttestedKey, attested_key};
 use crate::appraise::{Appraised, Input, NotVerified};
 use crate::formats::Format;
-use crate::webauthn::{ClientData, Registration, chain, client_data_hash_of, find_parts};
+use crate::webauthn::{Answer, Object, Registration, algorithm, answer, chain};
 use crate::{cbor, cose};
-use ciborium::Value;
-use pkic_facts::crypto::{PublicKey, Sha256Digest, Strength};
+use pkic_facts::crypto::Strength;
 use pkic_facts::facts::{Carried, Emission, Statement};
 use pkic_facts::reject::{Operand, Reject};
 use pkic_facts::verified::{SignedBytes, TrustedKey, join, mint};
@@ -21,29 +20,25 @@ use pkic_facts::verified::{SignedBytes, TrustedKey, join, mint};
 pub const FORMAT: Format = Format {
     name: NAME,
     source: "W3C Web Authentication Level 3, section 8.4",
-    detect: |input| find_parts(input, "android-key").is_ok(),
+    detect: |input| Object::is_registration(input, "android-key"),
     appraise,
 };
 
 const NAME: &str = "webauthn-android-key";
 
 fn appraise(input: &Input<'_>) -> Result<Appraised, NotVerified> {
-    let (object, client_data) = find_parts(input, "android-key")?;
-    let statement = cbor::field(&object, "attStmt").ok_or(Reject::FieldMissing { field: "attStmt" })?;
-    let alg = cbor::field(statement, "alg").and_then(Value::as_integer);
-    let alg = alg.ok_or(Reject::FieldMissing { field: "alg" })?;
-    let client_data_hash = Sha256Digest::of(client_data).0;
+    let object = Object::find(input, "android-key")?;
+    let statement = object.statement()?;
     let signed = SignedBytes {
-        message: [cbor::bytes(&object, "authData")?, &client_data_hash].concat(),
-        scheme: cose::scheme(i128::from(alg))?,
+        message: object.to_be_signed()?,
+        scheme: cose::scheme(algorithm(statement)?)?,
         signature: cbor::bytes(statement, "sig")?.to_vec(),
     };
     let key = attested_key(input, &chain(statement)?, NAME)?;
     let signer = TrustedKey::of_statement(&key, |key| Ok(key.key()))?;
     let registration = mint(&signed, &signer, Strength::Current, Registration::read)?;
-    let client = registration.preimage(client_data_hash_of, client_data, ClientData::read)?;
-    let credential = join(&key, &registration, Credential::of_registration)?;
-    input.conclude(&join(&credential, &client, Credential::with_challenge)?)
+    let answer = answer(&registration, object.client_data()?)?;
+    input.conclude(&join(&key, &answer, Credential::new)?)
 }
 
 /// A registered credential key with what KeyMint and the client say of it.
@@ -55,14 +50,9 @@ struct Credential {
 
 impl Credential {
     /// The described key must be the one that is registered, described for this registration, and made for signing alone.
-    fn of_registration(key: &AttestedKey, registration: &Registration) -> Result<Self, Reject> {
-        if PublicKey::from_spki(key.attested_key())? != PublicKey::from_spki(&registration.credential_key)? {
-            return Err(Reject::FieldMismatch {
-                field: "credentialPublicKey",
-                expected: Operand::Digest(Sha256Digest::of(key.attested_key())),
-                found: Operand::Digest(Sha256Digest::of(&registration.credential_key)),
-            });
-        }
+    fn new(key: &AttestedKey, answer: &Answer) -> Result<Self, Reject> {
+        let registration = &answer.registration;
+        registration.check_key(key.attested_key())?;
         if key.description.challenge != registration.client_data_hash {
             return Err(Reject::FieldMismatch {
                 field: "attestationChallenge",
@@ -71,12 +61,7 @@ impl Credential {
             });
         }
         check_authorizations(key)?;
-        Ok(Self { key: key.clone(), challenge: Vec::new() })
-    }
-
-    #[expect(clippy::unnecessary_wraps, reason = "the mint's signature")]
-    fn with_challenge(&self, client: &ClientData) -> Result<Self, Reject> {
-        Ok(Self { challenge: client.challenge.clone(), ..self.clone() })
+        Ok(Self { key: key.clone(), challenge: answer.challenge.clone() })
     }
 }
 

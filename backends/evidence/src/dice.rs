@@ -19,6 +19,7 @@ use pkic_facts::request::CertificationRequest;
 use pkic_facts::verified::{CertifiedKey, SignedBytes, TrustedKey, Verified, join, mint};
 use pkic_vocab::words::Words;
 use pkic_vocab::{Value, limits};
+use x509_parser::pem::Pem;
 
 /// Certificates of one chain: the longest sample has eight.
 pub(crate) const LAYERS_MAX: usize = 16;
@@ -218,29 +219,64 @@ impl Parts {
     pub(crate) fn of(input: &Input<'_>) -> Result<Self, Reject> {
         let mut parts = Self { certificates: Vec::new(), keys: Vec::new() };
         for part in input.evidence.parts() {
-            if let Some(spki) = public_key_of(part) {
-                parts.keys.push(spki);
-            } else if let Ok(request) = CertificationRequest::from_bytes(part) {
-                parts.keys.push(request.spki().to_vec());
-            } else {
-                parts.take(Certificate::all_from_file(part)?);
-            }
-        }
-        let size = parts.certificates.len();
-        if size > LAYERS_MAX {
-            return Err(Reject::TooLarge { what: "chain of layers", size, limit: LAYERS_MAX });
+            parts.read(part)?;
         }
         Ok(parts)
     }
 
-    fn take(&mut self, certificates: Vec<Certificate>) {
-        for certificate in certificates {
-            if certificate.tbs().subject() == certificate.tbs().issuer() {
-                self.keys.push(certificate.tbs().spki().to_vec());
+    /// Reads a file: one of the three in DER, or PEM with any of them, in one pass.
+    fn read(&mut self, file: &[u8]) -> Result<(), Reject> {
+        let what = "certificates of layers";
+        if file.first() == Some(&0x30) {
+            return match (public_key_of(file), CertificationRequest::from_bytes(file)) {
+                (Some(spki), _) => self.take_key(spki),
+                (None, Ok(request)) => self.take_key(request.spki().to_vec()),
+                (None, Err(_)) => self.take(Certificate::from_der(file)?),
+            };
+        }
+        let mut is_empty = true;
+        for block in Pem::iter_from_buffer(file) {
+            let block = block.map_err(|_| Reject::Malformed { what })?;
+            is_empty = false;
+            if block.label == "CERTIFICATE" {
+                self.take(Certificate::from_der(&block.contents)?)?;
             } else {
-                self.certificates.push(certificate);
+                self.read_key(&block.label, &block.contents)?;
             }
         }
+        if is_empty { Err(Reject::Malformed { what }) } else { Ok(()) }
+    }
+
+    fn read_key(&mut self, label: &str, contents: &[u8]) -> Result<(), Reject> {
+        match label {
+            "PUBLIC KEY" => self.take_key(contents.to_vec()),
+            label if label.ends_with("CERTIFICATE REQUEST") => {
+                self.take_key(CertificationRequest::from_bytes(contents)?.spki().to_vec())
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// A self-signed certificate anchors nothing, and carries its key.
+    fn take(&mut self, certificate: Certificate) -> Result<(), Reject> {
+        if certificate.tbs().subject() == certificate.tbs().issuer() {
+            return self.take_key(certificate.tbs().spki().to_vec());
+        }
+        self.certificates.push(certificate);
+        self.check_size()
+    }
+
+    fn take_key(&mut self, spki: Vec<u8>) -> Result<(), Reject> {
+        self.keys.push(spki);
+        self.check_size()
+    }
+
+    fn check_size(&self) -> Result<(), Reject> {
+        let size = self.keys.len().max(self.certificates.len());
+        if size > LAYERS_MAX {
+            return Err(Reject::TooLarge { what: "chain of layers", size, limit: LAYERS_MAX });
+        }
+        Ok(())
     }
 
     /// The chain of all certificates.

@@ -314,4 +314,74 @@ fn any_key_description_is_answered() {
             appraise(&Input { evidence: &evidence, request, anchors, now: NOW, nonce, activation });
         }
     });
+/// CBOR of a byte string.
+fn string(bytes: &[u8]) -> Vec<u8> {
+    [&[0x5a][..], &(bytes.len() as u32).to_be_bytes(), bytes].concat()
+}
+
+/// Parsec's tokens, with a member exchanged if it is named.
+fn tokens(member: &str, bytes: &[u8]) -> Vec<u8> {
+    let case = Case::certify("certify-ec", "app-ec");
+    let good = |name: &str| match name {
+        "tpmVer" => text("2.0"),
+        "sig" => string(&case.member("signature")),
+        "certInfo" => string(&case.member("attest")),
+        _ => string(&case.member("public")),
+    };
+    let value = |name: &str| [text(name), if name == member { bytes.to_vec() } else { good(name) }].concat();
+    let members = ["tpmVer", "sig", "certInfo", "pubArea"].map(value).concat();
+    [&[0xa1, 0x63][..], b"kat", &[0xa4], &members].concat()
+}
+
+/// Parsec's tokens with a member exchanged, and anything beside good ones as a CoRIM.
+#[test]
+fn any_tokens_of_parsec_are_answered() {
+    fn beside_good_tokens(bytes: &[u8]) {
+        static GOOD: OnceLock<Vec<u8>> = OnceLock::new();
+        appraise_all(&[GOOD.get_or_init(|| tokens("", &[])), bytes], other_request());
+    }
+    let mut inputs = Vec::new();
+    for (name, bytes) in cbor(SIZE / 4) {
+        for member in ["tpmVer", "certInfo"] {
+            inputs.push((format!("{name} in {member}"), tokens(member, &bytes)));
+        }
+    }
+    answers("tokens", inputs, |bytes| appraise_all(&[bytes], other_request()));
+    answers("CoRIM", cbor(SIZE - 2_000), beside_good_tokens);
+    // A CoRIM full of CoMIDs that are each full of triples.
+    let comid = |bytes: &[u8]| [&[0xd9, 0x01, 0xfa][..], &string(bytes)].concat();
+    let triple = [&[0x82, 0xa0, 0x81, 0xd9, 0x02, 0x2a][..], &text("-----BEGIN PUBLIC KEY-----")].concat();
+    let triples = filled([0xa1, 4, 0xa1, 3, 0x9f], &triple, SIZE / 32);
+    let corim = filled([0xd9, 0x01, 0xf5, 0xa1, 1, 0x9f], comid(&triples), SIZE - 2_000);
+    answers("many CoMIDs", [("many CoMIDs".to_owned(), corim)], beside_good_tokens);
+}
+
+/// A chain of layers in CBOR whose payloads are anything.
+#[test]
+fn any_layers_are_answered() {
+    let key = b"\xa3\x01\x01\x20\x06\x21\x58\x20\x01\x01\x01\x01\x01\x01\x01\x01\x01\x01\x01\x01\x01\x01\x01\x01\x01\x01\x01\x01\x01\x01\x01\x01\x01\x01\x01\x01\x01\x01\x01\x01";
+    let message =
+        |payload: &[u8]| [&[0x84, 0x43, 0xa1, 0x01, 0x27, 0xa0][..], &string(payload), &[0x41, 0]].concat();
+    let mut inputs = Vec::new();
+    for (name, bytes) in cbor(SIZE - 200) {
+        inputs.push((format!("{name} as a payload"), [&[0x82][..], key, &message(&bytes)].concat()));
+    }
+    let claims = b"\xa1\x3a\x00\x47\x44\x57\x40";
+    inputs.push(("many layers".to_owned(), filled([0x9f], message(claims), SIZE)));
+    answers("layers", inputs, |bytes| appraise_all(&[bytes], other_request()));
+}
+
+/// Files of a TPM attestation, of which one is anything.
+#[test]
+fn any_files_of_a_tpm_are_answered() {
+    fn beside_good_files(bytes: &[u8]) {
+        static GOOD: OnceLock<[Vec<u8>; 5]> = OnceLock::new();
+        let names = ["attest", "signature", "public", "creation-data", "ak-public"];
+        let good = GOOD.get_or_init(|| names.map(|name| Case::creation().member(name)));
+        let files: Vec<&[u8]> = good.iter().map(Vec::as_slice).chain([bytes]).collect();
+        appraise_all(&files, other_request());
+        let headed = [&b"\xffTCG\x80\x18"[..], bytes].concat();
+        appraise_all(&[&headed, &good[1]], other_request());
+    }
+    answers("files of a TPM", noise(SIZE - 2_000).into_iter().chain(der(SIZE - 2_000)), beside_good_files);
 }

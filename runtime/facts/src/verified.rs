@@ -2,8 +2,9 @@
 //!
 //! A [`Verified`] is made by [`mint`]: decoding, by a `fn` pointer, the very bytes whose signature was just checked
 //! with a [`TrustedKey`]. A `fn` pointer captures nothing, so a decoder sees the signed bytes and no sibling of
-//! theirs. A [`TrustedKey`] comes from a path to an anchor, from an enrolled key, or from a credential activation
-//! ([`activation`]), and from nothing else. [`VerifiedPath::decode_leaf`] decodes the tbsCertificate of a path's leaf.
+//! theirs. A [`TrustedKey`] comes from a path to an anchor, from an enrolled key, from a credential activation
+//! ([`activation`]), or from a verified statement that certifies it, and from nothing else.
+//! [`VerifiedPath::decode_leaf`] decodes the tbsCertificate of a path's leaf, [`TrustedKey::decode`] the key itself.
 //! From a [`Verified`], [`Verified::preimage`], [`Verified::project`] and [`join`] lead to further ones, again by `fn`
 //! pointers. There is no other way: every field is private, and neither `Clone`, `Default`, `From` nor any decoding from stored data is implemented.
 use crate::anchors::{AnchorRef, AnchorSet};
@@ -216,6 +217,30 @@ impl TrustedKey {
         Ok(TrustedKey { spki: spki.to_vec(), provenance })
     }
 
+    /// A key that a verified statement certifies, as each layer of a device that starts in layers does the next.
+    ///
+    /// It is trusted as far as the statement, and ends with the first of the two.
+    ///
+    /// # Errors
+    /// Those of `key`.
+    pub fn of_statement<T>(
+        statement: &Verified<T>,
+        key: fn(&T) -> Result<CertifiedKey, Reject>,
+    ) -> Result<TrustedKey, Reject> {
+        let CertifiedKey { spki, not_after } = key(&statement.value)?;
+        let held = &statement.provenance;
+        let not_after = held.not_after.into_iter().chain(not_after).min();
+        Ok(TrustedKey { spki, provenance: Provenance { not_after, ..held.clone() } })
+    }
+
+    /// What the key itself says: `decode` reads its subjectPublicKeyInfo.
+    ///
+    /// # Errors
+    /// Those of `decode`.
+    pub fn decode<T>(&self, decode: fn(&[u8]) -> Result<T, Reject>) -> Result<Verified<T>, Reject> {
+        Ok(Verified { value: decode(&self.spki)?, provenance: self.provenance.clone() })
+    }
+
     /// Its subjectPublicKeyInfo.
     pub fn spki(&self) -> &[u8] {
         &self.spki
@@ -225,6 +250,15 @@ impl TrustedKey {
     pub fn provenance(&self) -> &Provenance {
         &self.provenance
     }
+}
+
+/// A key that a statement certifies.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CertifiedKey {
+    /// Its subjectPublicKeyInfo.
+    pub spki: Vec<u8>,
+    /// When the certification ends, in seconds since 1970-01-01T00:00:00Z, where that counts.
+    pub not_after: Option<i64>,
 }
 
 /// A value decoded from bytes whose signature was checked with a trusted key.

@@ -1,6 +1,6 @@
 //! The table of evidence formats. What each answers follows one rule: [`Verdict`](crate::Verdict) has it.
 use crate::appraise::{Appraised, Input, NotVerified};
-use crate::{tpm, yubikey_piv};
+use crate::{pkix_key_attestation, tpm, yubikey_piv};
 
 /// An evidence format.
 #[derive(Debug, Clone, Copy)]
@@ -22,6 +22,7 @@ pub const FORMATS: &[Format] = &[
     tpm::certify::CERTIFY_CREATION,
     tpm::webauthn_tpm::FORMAT,
     tpm::csr_attestation::FORMAT,
+    pkix_key_attestation::FORMAT,
 ];
 
 /// The format of that name.

@@ -10,6 +10,7 @@
 pub mod appraise;
 pub mod container;
 pub mod formats;
+pub mod pkix_key_attestation;
 pub mod spki;
 pub mod tpm;
 pub mod yubikey_piv;

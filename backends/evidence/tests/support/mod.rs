@@ -6,6 +6,7 @@
 //! fails.
 #![allow(dead_code)]
 
+pub mod made;
 pub mod synthetic;
 
 use pkic_evidence::{Appraisal, Input, appraise};

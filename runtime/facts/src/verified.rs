@@ -55,6 +55,15 @@ impl Evidence {
         })
     }
 
+    /// An item that this one carries inside, such as a statement in a request. It keeps the name and the digest of the
+    /// whole: those are the bytes that came, and that a record keeps.
+    ///
+    /// # Errors
+    /// Those of [`Evidence::new`].
+    pub fn inside(&self, parts: &[&[u8]]) -> Result<Evidence, Reject> {
+        Ok(Evidence { digest: self.digest, ..Evidence::new(&self.name, parts)? })
+    }
+
     /// The name for reports.
     pub fn name(&self) -> &str {
         &self.name

@@ -1,6 +1,6 @@
 //! The table of evidence formats. What each answers follows one rule: [`Verdict`](crate::Verdict) has it.
 use crate::appraise::{Appraised, Input, NotVerified};
-use crate::{pkix_key_attestation, tpm, yubikey_piv};
+use crate::{lamps_csr_attestation, pkix_key_attestation, tpm, yubikey_piv};
 
 /// An evidence format.
 #[derive(Debug, Clone, Copy)]
@@ -21,7 +21,7 @@ pub const FORMATS: &[Format] = &[
     tpm::certify::CERTIFY,
     tpm::certify::CERTIFY_CREATION,
     tpm::webauthn_tpm::FORMAT,
-    tpm::csr_attestation::FORMAT,
+    lamps_csr_attestation::FORMAT,
     pkix_key_attestation::FORMAT,
 ];
 

@@ -10,11 +10,13 @@
 pub mod appraise;
 pub mod container;
 pub mod formats;
+pub mod lamps_csr_attestation;
 pub mod pkix_key_attestation;
 pub mod spki;
 pub mod tpm;
 pub mod yubikey_piv;
 
+mod carriage;
 mod cbor;
 mod cose;
 mod webauthn;

@@ -7,7 +7,7 @@
 //! Not here: which kind of TPM a model is, and what is known against it. Both come from catalogues, by vendor, model and firmware.
 pub mod activation;
 pub mod certify;
-pub mod csr_attestation;
+pub(crate) mod csr_attestation;
 pub mod ek;
 pub mod key;
 pub mod public;

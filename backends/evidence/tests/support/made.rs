@@ -53,6 +53,14 @@ pub fn request(key: &KeyPair) -> Vec<u8> {
     named("subscriber").serialize_request(key).unwrap().der().to_vec()
 }
 
+/// A request for this key with one attribute, of these content octets of its type, and these values.
+pub fn request_with(key: &KeyPair, oid: &[u8], values: &[&[u8]]) -> Vec<u8> {
+    let attribute = element(0x30, &[&element(6, &[oid]), &element(0x31, values)]);
+    let info = element(0x30, &[&[2, 1, 0], &element(0x30, &[]), &spki(key), &element(0xa0, &[&attribute])]);
+    let algorithm = element(0x30, &[b"\x06\x08\x2a\x86\x48\xce\x3d\x04\x03\x02"]);
+    element(0x30, &[&info, &algorithm, &element(3, &[&[0], &sign(key, &info)])])
+}
+
 pub fn named(common_name: &str) -> CertificateParams {
     let mut params = CertificateParams::default();
     params.distinguished_name = DistinguishedName::new();

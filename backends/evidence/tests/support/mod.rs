@@ -7,6 +7,7 @@
 #![allow(dead_code)]
 
 pub mod made;
+pub mod pkix_token;
 pub mod synthetic;
 
 use pkic_evidence::{Appraisal, Input, appraise};

@@ -2,7 +2,9 @@
 //! and signatures checked as.
 //!
 //! Source: RFC 3279 section 2.2.3 and 2.3.1 (RSA), RFC 5480 section 2 (ECC, named curve, uncompressed point), RFC 8410 (Ed25519).
+use pkic_facts::crypto::PublicKey;
 use pkic_facts::reject::{Operand, Reject};
+use x509_parser::prelude::Pem;
 
 /// One element: tag, length, and the concatenation of `parts`.
 pub(crate) fn element(tag: u8, parts: &[&[u8]]) -> Vec<u8> {
@@ -111,6 +113,23 @@ pub(crate) fn ml_dsa_spki(alg: i128, octets: &[u8]) -> Result<Vec<u8>, Reject> {
     };
     let identifier = element(0x06, &[&[0x60, 0x86, 0x48, 0x01, 0x65, 0x03, 0x04, 0x03, last_arc]]);
     Ok(element(0x30, &[&element(0x30, &[&identifier]), &bit_string(octets)]))
+}
+
+/// The subjectPublicKeyInfo that a file holds, in PEM (`PUBLIC KEY`) or DER.
+///
+/// # Errors
+/// [`Reject::Malformed`]; those of [`PublicKey::from_spki`].
+pub(crate) fn public_key_of_file(bytes: &[u8]) -> Result<Vec<u8>, Reject> {
+    let malformed = Reject::Malformed { what: "public key" };
+    let spki = match bytes.first() {
+        Some(0x30) => bytes.to_vec(),
+        _ => match Pem::iter_from_buffer(bytes).next() {
+            Some(Ok(block)) if block.label == "PUBLIC KEY" => block.contents,
+            _ => return Err(malformed),
+        },
+    };
+    PublicKey::from_spki(&spki)?;
+    Ok(spki)
 }
 
 /// A BIT STRING of whole octets.

@@ -11,7 +11,6 @@ use pkic_facts::verified::SignedBytes;
 pub(crate) struct Sign1 {
     protected: Vec<u8>,
     header: Value,
-    unprotected: Value,
     payload: Vec<u8>,
     signature: Vec<u8>,
 }
@@ -49,17 +48,12 @@ impl Sign1 {
         if !header.is_map() || !unprotected.is_map() {
             return Err(malformed());
         }
-        Ok(Self { protected, header, unprotected, payload, signature })
+        Ok(Self { protected, header, payload, signature })
     }
 
     /// A header parameter that the signature covers.
     pub(crate) fn protected(&self, label: i64) -> Option<&Value> {
         cbor::number_field(&self.header, label)
-    }
-
-    /// A header parameter that the signature does not cover.
-    pub(crate) fn unprotected(&self, label: i64) -> Option<&Value> {
-        cbor::number_field(&self.unprotected, label)
     }
 
     /// The payload. Not yet trusted.
@@ -71,8 +65,13 @@ impl Sign1 {
     /// mint decodes is the whole `Sig_structure`: [`payload_of`] finds the payload in it.
     ///
     /// # Errors
-    /// [`Reject::AlgorithmUnsupported`]; [`Reject::Malformed`] where an ECDSA signature has not the length of its curve.
+    /// [`Reject::AlgorithmUnsupported`]; [`Reject::Malformed`] where an ECDSA signature has not the length of its curve;
+    /// [`Reject::FieldMismatch`] where headers are marked critical: none is understood (RFC 9052 section 3.1).
     pub(crate) fn signed(&self, what: &'static str) -> Result<SignedBytes, Reject> {
+        if self.protected(2).is_some() {
+            let (expected, found) = (Operand::Absent, Operand::Word("a header that must be understood"));
+            return Err(Reject::FieldMismatch { field: "crit", expected, found });
+        }
         let alg = self.protected(1).and_then(Value::as_integer).map(i128::from);
         let alg = alg.ok_or(Reject::AlgorithmUnsupported { found: Operand::Absent })?;
         let scheme = scheme(alg)?;

@@ -1,10 +1,10 @@
 //! The table of evidence formats. What each answers follows one rule: [`Verdict`](crate::Verdict) has it.
 use crate::appraise::{Appraised, Input, NotVerified};
 use crate::{
-    android_key, apple, aws_nitro, azure_managed_hsm, crypto4a_qasm, ear, fortanix_dsm, gsma_euicc,
-    ieee_8021ar, lamps_csr_attestation, luna_pkc, marvell_liquidsecurity, matter_dac, microchip_tng,
-    nshield_kgc, nxp_se05x, open_dice, optiga_trust_m, pkix_key_attestation, securosys_primus, tcg_dice, tpm,
-    webauthn, webauthn_android_key, yubihsm2, yubikey_piv,
+    android_key, apple, arm_cca, aws_nitro, azure_managed_hsm, cmw, crypto4a_qasm, ear, eat, fortanix_dsm,
+    gsma_euicc, ieee_8021ar, lamps_csr_attestation, luna_pkc, marvell_liquidsecurity, matter_dac,
+    microchip_tng, nshield_kgc, nxp_se05x, open_dice, optiga_trust_m, pkix_key_attestation, psa_token,
+    securosys_primus, tcg_dice, tpm, webauthn, webauthn_android_key, yubihsm2, yubikey_piv,
 };
 
 /// An evidence format.
@@ -57,6 +57,10 @@ pub const FORMATS: &[Format] = &[
     webauthn_android_key::FORMAT,
     securosys_primus::FORMAT,
     nxp_se05x::FORMAT,
+    psa_token::FORMAT,
+    arm_cca::FORMAT,
+    eat::FORMAT,
+    cmw::FORMAT,
 ];
 
 /// The formats whose paths Google's attestation status list speaks for: it names serial numbers without their issuer.

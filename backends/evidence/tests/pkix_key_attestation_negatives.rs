@@ -114,7 +114,7 @@ fn keys_that_are_not_the_request_s_do_not_help() {
     assert_eq!(refusal(&twice), ("format", "field-repeated"), "one key with two histories");
     let mut none = Token::new();
     none.elements.truncate(2);
-    assert_eq!(refusal(&none), ("format", "field-missing"), "a platform is no key");
+    assert_eq!(refusal(&none), ("binding", "key-mismatch"), "a platform is no key");
     let mut symmetric = Token::new();
     symmetric.elements.truncate(2);
     symmetric.elements.push(reported(2, &[claim(2, 0, &text("secret"))]));

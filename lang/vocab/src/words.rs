@@ -242,6 +242,7 @@ const FORMAT: &[WordDef] = &[
     word("azure-managed-hsm", "Azure Managed HSM key attestation"),
     word("nxp-se05x", "NXP EdgeLock SE05x attested read of an object"),
     word("optiga-trust-m", "Infineon OPTIGA Trust M device certificate"),
+    word("cmw", "conceptual message wrapper (RFC 9999); what is inside has its own format"),
     word("gsma-euicc", "GSMA eUICC certificate chain (SGP.22)"),
 ];
 

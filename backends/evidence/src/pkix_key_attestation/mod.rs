@@ -9,7 +9,8 @@
 //! The item is the token in PEM (`EVIDENCE`) or DER; further parts are certificates that help to reach the attestation
 //! key. A signer without certificate is looked for by its key identifier among these and the operator's certificates,
 //! or among enrolled keys. Signature blocks can be taken away and added by anyone: one under a key that an anchor
-//! vouches for is enough, and must hold. Of several keys, the request's own is meant.
+//! vouches for is enough, and must hold. Of several keys, the request's own is meant. A token without keys is about the
+//! platform, and so about its attestation key alone.
 //!
 //! Source: draft-ietf-rats-pkix-key-attestation-07, sections 4 to 6 and 8.
 use crate::appraise::{Appraised, Input, NotVerified};
@@ -20,7 +21,7 @@ use pkic_facts::der::{self, Element};
 use pkic_facts::facts::Statement as _;
 use pkic_facts::path::{CaBit, KeyPurpose, PathInput, PathProfile, Validity, verify_path};
 use pkic_facts::reject::{Operand, Reject};
-use pkic_facts::verified::{SignedBytes, TrustedKey, Verified, mint};
+use pkic_facts::verified::{SignedBytes, TrustedKey, Verified, join, mint};
 use token::{Said, Token};
 use x509_parser::prelude::Pem;
 
@@ -66,7 +67,7 @@ fn appraise(input: &Input<'_>) -> Result<Appraised, NotVerified> {
                 let signed = block.signed(&item)?;
                 let token = mint(&signed, &key, Strength::Current, Token::decode)?;
                 item.check_signers(token.value().ak_spkis(), &key)?;
-                return conclude(input, token);
+                return conclude(input, token, &key);
             }
             Err(reject) if index == 0 => refusal = reject,
             Err(_) => {}
@@ -77,19 +78,23 @@ fn appraise(input: &Input<'_>) -> Result<Appraised, NotVerified> {
 
 /// Ends with what the token says of the request's key. Which element that is, is chosen here; that it is about the
 /// request's key is found out by [`Input::conclude`] alone.
-fn conclude(input: &Input<'_>, token: Verified<Token>) -> Result<Appraised, NotVerified> {
+fn conclude(
+    input: &Input<'_>,
+    token: Verified<Token>,
+    signer: &TrustedKey,
+) -> Result<Appraised, NotVerified> {
     let keys = token.value().keys();
     let first = token.project(Token::first)?;
+    if keys == 0 {
+        let signer = signer.decode(|spki| Ok(spki.to_vec()))?;
+        return input.conclude(&join(&first, &signer, Said::of_platform)?);
+    }
     let Some(request) = input.request else {
         return match keys {
-            0 => input.conclude_without_key(&first),
             1 => input.conclude(&first),
             _ => Err(Reject::FieldMissing { field: "request, which tells the one of several keys" }.into()),
         };
     };
-    if keys == 0 {
-        return input.conclude_without_key(&first);
-    }
     let wanted = PublicKey::from_spki(request.spki())?;
     let is_wanted = |said: &Verified<Said>| PublicKey::from_spki(said.value().attested_key()) == Ok(wanted);
     let mut chosen = None;

@@ -268,6 +268,14 @@ pub(super) struct Said {
     key: Key,
 }
 
+impl Said {
+    /// A token that reports on no key is about the platform, of which only the attestation key is known.
+    #[expect(clippy::unnecessary_wraps, clippy::ptr_arg, reason = "the mint's signature")]
+    pub(super) fn of_platform(&self, signer: &Vec<u8>) -> Result<Self, Reject> {
+        Ok(Self { key: Key { spki: signer.clone(), ..Key::default() }, ..self.clone() })
+    }
+}
+
 impl Statement for Said {
     const FORMAT: &'static str = super::NAME;
 

@@ -37,12 +37,12 @@ pub struct Element<'a> {
 /// [`Reject::Malformed`] where the bytes end early, the length is indefinite or wider than four octets, or the tag is
 /// wider than four octets.
 pub fn read<'a>(what: &'static str, bytes: &'a [u8]) -> Result<(Element<'a>, &'a [u8]), Reject> {
-    let malformed = Reject::Malformed { what };
-    let (tag, after_tag) = read_tag(bytes).ok_or(malformed.clone())?;
-    let (length, body) = read_length(after_tag).ok_or(malformed.clone())?;
-    let (content, rest) = body.split_at_checked(length).ok_or(malformed.clone())?;
-    let raw_len = bytes.len().checked_sub(rest.len()).ok_or(malformed.clone())?;
-    let raw = bytes.get(..raw_len).ok_or(malformed)?;
+    let malformed = || Reject::Malformed { what };
+    let (tag, after_tag) = read_tag(bytes).ok_or_else(malformed)?;
+    let (length, body) = read_length(after_tag).ok_or_else(malformed)?;
+    let (content, rest) = body.split_at_checked(length).ok_or_else(malformed)?;
+    let raw_len = bytes.len().checked_sub(rest.len()).ok_or_else(malformed)?;
+    let raw = bytes.get(..raw_len).ok_or_else(malformed)?;
     Ok((Element { tag, content, raw }, rest))
 }
 

@@ -71,8 +71,13 @@ impl Sign1 {
     /// mint decodes is the whole `Sig_structure`: [`payload_of`] finds the payload in it.
     ///
     /// # Errors
-    /// [`Reject::AlgorithmUnsupported`]; [`Reject::Malformed`] where an ECDSA signature has not the length of its curve.
+    /// [`Reject::AlgorithmUnsupported`]; [`Reject::Malformed`] where an ECDSA signature has not the length of its curve;
+    /// [`Reject::FieldMismatch`] where headers are marked critical: none is understood (RFC 9052 section 3.1).
     pub(crate) fn signed(&self, what: &'static str) -> Result<SignedBytes, Reject> {
+        if self.protected(2).is_some() {
+            let (expected, found) = (Operand::Absent, Operand::Word("a header that must be understood"));
+            return Err(Reject::FieldMismatch { field: "crit", expected, found });
+        }
         let alg = self.protected(1).and_then(Value::as_integer).map(i128::from);
         let alg = alg.ok_or(Reject::AlgorithmUnsupported { found: Operand::Absent })?;
         let scheme = scheme(alg)?;

@@ -1,6 +1,6 @@
 //! The table of evidence formats. What each answers follows one rule: [`Verdict`](crate::Verdict) has it.
 use crate::appraise::{Appraised, Input, NotVerified};
-use crate::{lamps_csr_attestation, pkix_key_attestation, tpm, yubikey_piv};
+use crate::{arm_cca, eat, lamps_csr_attestation, pkix_key_attestation, psa_token, tpm, yubikey_piv};
 
 /// An evidence format.
 #[derive(Debug, Clone, Copy)]
@@ -23,6 +23,9 @@ pub const FORMATS: &[Format] = &[
     tpm::webauthn_tpm::FORMAT,
     lamps_csr_attestation::FORMAT,
     pkix_key_attestation::FORMAT,
+    psa_token::FORMAT,
+    arm_cca::FORMAT,
+    eat::FORMAT,
 ];
 
 /// The format of that name.

@@ -8,10 +8,13 @@
 #![allow(clippy::result_large_err)]
 
 pub mod appraise;
+pub mod arm_cca;
 pub mod container;
+pub mod eat;
 pub mod formats;
 pub mod lamps_csr_attestation;
 pub mod pkix_key_attestation;
+pub mod psa_token;
 pub mod spki;
 pub mod tpm;
 pub mod yubikey_piv;

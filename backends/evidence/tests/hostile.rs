@@ -111,6 +111,26 @@ fn any_container_is_answered() {
     answers("container of one shape", inputs, |bytes| appraise_all(&[bytes], other_request()));
 }
 
+#[test]
+fn any_token_is_answered() {
+    use base64::Engine as _;
+    use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+    let token = |header: &[u8], payload: &[u8]| {
+        let part = |bytes: &[u8]| URL_SAFE_NO_PAD.encode(bytes);
+        format!("{}.{}.AA", part(header), part(payload)).into_bytes()
+    };
+    let header = br#"{"alg":"ES256"}"#;
+    let of_json = json(SIZE / 4 * 3 - 100).into_iter().flat_map(|(name, bytes)| {
+        [
+            (format!("{name} as claims"), token(header, &bytes)),
+            (format!("{name} as a header"), token(&bytes, b"{}")),
+        ]
+    });
+    let dots = ("dots".to_owned(), filled([], b".", SIZE));
+    answers("web token", of_json.chain([dots]), |bytes| appraise_all(&[bytes], other_request()));
+    answers("evidence in PEM", pem("EVIDENCE", SIZE), |bytes| appraise_all(&[bytes], other_request()));
+}
+
 /// A request that carries an item of evidence in the attribute that the format has for it.
 #[test]
 fn any_evidence_inside_a_request_is_answered() {

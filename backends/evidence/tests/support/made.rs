@@ -1,6 +1,7 @@
 //! What synthetic evidence of any format is made of: DER, keys, certificates and requests, afresh for each test.
 //!
 //! Nothing here was made by a device.
+use ciborium::Value;
 use pkic_facts::anchors::{AnchorFile, AnchorSet};
 use pkic_facts::certificate::Certificate;
 use pkic_facts::crypto::Sha256Digest;
@@ -106,4 +107,32 @@ pub fn enrolled(spki: &[u8]) -> AnchorSet {
     let spki = Sha256Digest::of(spki);
     let listing = format!("[[key]]\nname = \"synthetic\"\nspki = \"{spki}\"\npurpose = \"simulator\"\n");
     AnchorSet::load(&[], &listing).unwrap()
+}
+
+/// An integer of CBOR.
+pub fn number(value: i64) -> Value {
+    Value::Integer(value.into())
+}
+
+pub fn cbor(value: &Value) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    ciborium::into_writer(value, &mut bytes).unwrap();
+    bytes
+}
+
+/// A COSE_Sign1 over a map, by a P-256 key.
+pub fn cose_sign1(claims: &[(Value, Value)], key: &KeyPair) -> Vec<u8> {
+    cose_sign1_with(Vec::new(), claims, key)
+}
+
+/// The same with further protected headers.
+pub fn cose_sign1_with(headers: Vec<(Value, Value)>, claims: &[(Value, Value)], key: &KeyPair) -> Vec<u8> {
+    let alg = vec![(number(1), number(-7))];
+    let protected = Value::Bytes(cbor(&Value::Map([alg, headers].concat())));
+    let payload = Value::Bytes(cbor(&Value::Map(claims.to_vec())));
+    let context = Value::Text("Signature1".to_owned());
+    let structure = vec![context, protected.clone(), Value::Bytes(Vec::new()), payload.clone()];
+    let signature = Value::Bytes(sign_fixed(key, &cbor(&Value::Array(structure))));
+    let message = vec![protected, Value::Map(Vec::new()), payload, signature];
+    cbor(&Value::Tag(18, Box::new(Value::Array(message))))
 }

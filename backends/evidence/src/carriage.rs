@@ -3,24 +3,23 @@
 //! A carriage signs nothing. One that holds several items takes one of them, whole: what two say is never mixed.
 use crate::appraise::{Appraised, Input, NotVerified};
 use crate::formats;
-use pkic_facts::certificate::Certificate;
 use pkic_facts::reject::Reject;
 use pkic_vocab::limits::EVIDENCE_ITEMS_MAX;
 
 /// Certificates beside an inner item, each of which is one of its parts.
 pub(crate) const CERTIFICATES_MAX: usize = EVIDENCE_ITEMS_MAX.saturating_sub(1);
 
-/// Appraises an inner item, with certificates that came beside it, as the first of these formats that it looks like.
+/// Appraises an inner item, with further parts that came beside it, as the first of these formats that it looks like.
 ///
 /// # Errors
 /// [`Reject::FormatUnknown`] where it looks like none; those of the format.
 pub(crate) fn appraise_inside(
     input: &Input<'_>,
     item: &[u8],
-    certificates: &[Certificate],
+    further: &[&[u8]],
     names: &[&str],
 ) -> Result<Appraised, NotVerified> {
-    let parts: Vec<&[u8]> = [item].into_iter().chain(certificates.iter().map(Certificate::raw)).collect();
+    let parts: Vec<&[u8]> = [item].into_iter().chain(further.iter().copied()).collect();
     let evidence = input.evidence.inside(&parts)?;
     let input = Input { evidence: &evidence, ..*input };
     let mut known = names.iter().filter_map(|name| formats::by_name(name));

@@ -1,6 +1,6 @@
 //! The table of evidence formats. What each answers follows one rule: [`Verdict`](crate::Verdict) has it.
 use crate::appraise::{Appraised, Input, NotVerified};
-use crate::{arm_cca, eat, lamps_csr_attestation, pkix_key_attestation, psa_token, tpm, yubikey_piv};
+use crate::{arm_cca, cmw, eat, lamps_csr_attestation, pkix_key_attestation, psa_token, tpm, yubikey_piv};
 
 /// An evidence format.
 #[derive(Debug, Clone, Copy)]
@@ -26,6 +26,7 @@ pub const FORMATS: &[Format] = &[
     psa_token::FORMAT,
     arm_cca::FORMAT,
     eat::FORMAT,
+    cmw::FORMAT,
 ];
 
 /// The format of that name.

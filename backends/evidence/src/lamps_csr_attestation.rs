@@ -10,6 +10,7 @@
 //! Source: draft-ietf-lamps-csr-attestation-29, sections 4 and 5 and appendix B; -10 for the older layout.
 use crate::appraise::{Appraised, Input, NotVerified};
 use crate::carriage::{CERTIFICATES_MAX, appraise_inside, farther};
+use crate::cmw::{ID_PE_CMW, appraise_message, of_choice};
 use crate::formats::Format;
 use crate::tpm::csr_attestation;
 use pkic_facts::certificate::Certificate;
@@ -33,6 +34,8 @@ const ID_AA_ATTESTATION: &str = "1.2.840.113549.1.9.16.2.59";
 const TCG_ATTEST_TPM_CERTIFY: &str = "2.23.133.20.1";
 /// `id-evidence` of draft-ietf-rats-pkix-key-attestation, temporary; the draft names no type of statement yet.
 const ID_EVIDENCE: &str = "1.3.6.1.5.5.999";
+/// `tcg-dice-conceptual-message-wrapper`.
+const TCG_DICE_CMW: &str = "2.23.133.5.4.9";
 /// Statements of one bundle: the sample has one, the draft's largest example three.
 const STATEMENTS_MAX: usize = 16;
 const WHAT: &str = "AttestationBundle";
@@ -113,12 +116,22 @@ impl Statement {
         certificates: &[Certificate],
         input: &Input<'_>,
     ) -> Option<Result<Appraised, NotVerified>> {
+        let further: Vec<&[u8]> = certificates.iter().map(Certificate::raw).collect();
+        let wrapped = |message: Result<Vec<u8>, Reject>| appraise_message(&message?, &further, input);
         Some(match self.kind.as_deref()? {
             TCG_ATTEST_TPM_CERTIFY => csr_attestation::appraise(&self.content, certificates, input),
-            ID_EVIDENCE => appraise_inside(input, &self.content, certificates, &["pkix-key-attestation"]),
+            ID_EVIDENCE => appraise_inside(input, &self.content, &further, &["pkix-key-attestation"]),
+            ID_PE_CMW => wrapped(of_choice(&self.content)),
+            TCG_DICE_CMW => wrapped(only_octets(&self.content)),
             _ => return None,
         })
     }
+}
+
+/// `DiceConceptualMessageWrapper`: a SEQUENCE of one OCTET STRING.
+fn only_octets(content: &[u8]) -> Result<Vec<u8>, Reject> {
+    let what = "DiceConceptualMessageWrapper";
+    Ok(der::only(what, der::OCTET_STRING, der::only(what, der::SEQUENCE, content)?)?.to_vec())
 }
 
 const UTF8_STRING: u32 = 0x0c;

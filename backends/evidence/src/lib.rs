@@ -9,6 +9,7 @@
 
 pub mod appraise;
 pub mod arm_cca;
+pub mod cmw;
 pub mod container;
 pub mod eat;
 pub mod formats;

@@ -11,6 +11,7 @@ pub mod appraise;
 pub mod arm_cca;
 pub mod cmw;
 pub mod container;
+pub mod corim;
 pub mod eat;
 pub mod formats;
 pub mod lamps_csr_attestation;

@@ -15,6 +15,7 @@ pub mod aws_nitro;
 pub mod azure_managed_hsm;
 pub mod cmw;
 pub mod container;
+pub mod corim;
 pub mod crypto4a_qasm;
 pub mod ear;
 pub mod eat;

@@ -155,6 +155,20 @@ fn any_token_is_answered() {
     answers("evidence in PEM", pem("EVIDENCE", SIZE), |bytes| appraise_all(&[bytes], other_request()));
 }
 
+#[test]
+fn any_manifest_is_answered() {
+    use pkic_evidence::corim::{Origin, attest_keys};
+    let inside = cbor(SIZE / 2).into_iter().map(|(name, bytes)| {
+        let comid = [&[0x5a][..], &(bytes.len() as u32).to_be_bytes(), &bytes].concat();
+        let manifest = [&[0xd9, 0x01, 0xf5, 0xa1, 0x01, 0x81, 0xd9, 0x01, 0xfa][..], &comid].concat();
+        (format!("{name} in a manifest"), manifest)
+    });
+    answers("manifest", noise(SIZE).into_iter().chain(cbor(SIZE)).chain(inside), |bytes| {
+        assert!(attest_keys(bytes, Origin::SignedBy(other_request().spki()), NOW).is_err());
+        let _ = attest_keys(bytes, Origin::LocalConfiguration, NOW);
+    });
+}
+
 /// A request that carries an item of evidence in the attribute that the format has for it.
 #[test]
 fn any_evidence_inside_a_request_is_answered() {

@@ -127,9 +127,14 @@ pub fn cose_sign1(claims: &[(Value, Value)], key: &KeyPair) -> Vec<u8> {
 
 /// The same with further protected headers.
 pub fn cose_sign1_with(headers: Vec<(Value, Value)>, claims: &[(Value, Value)], key: &KeyPair) -> Vec<u8> {
+    cose_sign1_over(headers, &cbor(&Value::Map(claims.to_vec())), key)
+}
+
+/// A COSE_Sign1 over these bytes, with further protected headers, by a P-256 key.
+pub fn cose_sign1_over(headers: Vec<(Value, Value)>, payload: &[u8], key: &KeyPair) -> Vec<u8> {
     let alg = vec![(number(1), number(-7))];
     let protected = Value::Bytes(cbor(&Value::Map([alg, headers].concat())));
-    let payload = Value::Bytes(cbor(&Value::Map(claims.to_vec())));
+    let payload = Value::Bytes(payload.to_vec());
     let context = Value::Text("Signature1".to_owned());
     let structure = vec![context, protected.clone(), Value::Bytes(Vec::new()), payload.clone()];
     let signature = Value::Bytes(sign_fixed(key, &cbor(&Value::Array(structure))));

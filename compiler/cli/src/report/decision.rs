@@ -22,6 +22,7 @@ pub(crate) fn decision(page: &mut Page, report: &Report) {
     met(page, report);
     evidence(page, report);
     catalogues(page, report);
+    revocation(page, report);
     if let Some(seal) = &report.seal {
         page.line(format_args!("  {}", sealed(seal)));
     }
@@ -190,6 +191,14 @@ fn catalogues(page: &mut Page, report: &Report) {
         (.., why) => format!("{}: not taken: {}", each.file, why.as_deref().unwrap_or("no reason")),
     });
     list(page, "catalogues", lines);
+}
+
+fn revocation(page: &mut Page, report: &Report) {
+    let lines = report.revocation.iter().map(|list| {
+        let state = if list.in_force { "in force" } else { "not in force" };
+        format!("{} ({}, from {} until {}): {state}", list.file, list.kind, list.from, list.until)
+    });
+    list(page, "lists of revoked certificates", lines);
 }
 
 fn evidence(page: &mut Page, report: &Report) {

@@ -1,7 +1,7 @@
 //! From a decision to its report.
 use super::{
-    AuthorityKey, Catalogue, Evidence, Exception, Inputs, LeftOut, Obligation, Report, Requirement, Seal,
-    VERSION, Warning, Way,
+    AuthorityKey, Catalogue, Evidence, Exception, Inputs, LeftOut, Obligation, Report, Requirement,
+    RevocationList, Seal, VERSION, Warning, Way,
 };
 use crate::appraise::Item;
 use crate::bundle::{self, Loaded};
@@ -9,6 +9,7 @@ use crate::catalogues::Consulted;
 use crate::draft::Draft;
 use pkic_eval::{Decision, Outcome, Reason, Truth};
 use pkic_facts::crypto::Sha256Digest;
+use pkic_facts::revocation::List;
 use pkic_ir::{Authority, Citation, Origin, Program, Strength};
 use pkic_vocab::obligations::OBLIGATIONS;
 use pkic_vocab::{FactTable, Word, limits};
@@ -24,6 +25,8 @@ pub(crate) struct Context<'a> {
     pub(crate) csr: Sha256Digest,
     pub(crate) items: &'a [Item],
     pub(crate) catalogues: &'a [Consulted],
+    /// The lists of revoked certificates, and their digest.
+    pub(crate) revocation: (&'a [List], Option<Sha256Digest>),
     /// The draft, or why there is none.
     pub(crate) draft: Result<&'a Draft, &'a str>,
     /// Whether the key of the authority was judged before, and is what its profile asks for.
@@ -48,6 +51,7 @@ pub(crate) fn report(decision: &Decision<'_>, context: &Context<'_>) -> Report {
         requirements.insert(0, undrafted(decision, context, why));
     }
     let draft = context.draft.ok();
+    let (lists, _) = context.revocation;
     let pending = draft.map(Draft::pending).unwrap_or_default();
     Report {
         version: VERSION,
@@ -74,6 +78,7 @@ pub(crate) fn report(decision: &Decision<'_>, context: &Context<'_>) -> Report {
         left_out: draft.map(Draft::left_out).unwrap_or_default().iter().map(left_out).collect(),
         evidence: context.items.iter().map(evidence).collect(),
         catalogues: context.catalogues.iter().map(catalogue).collect(),
+        revocation: lists.iter().map(|list| RevocationList::new(list, context.now)).collect(),
     }
 }
 
@@ -104,12 +109,13 @@ fn seal(seal: &bundle::Seal) -> Seal {
 }
 
 fn inputs(context: &Context<'_>) -> Inputs {
+    let (_, revocation) = context.revocation;
     let taken = context.catalogues.iter().filter(|consulted| consulted.edition.is_some());
     Inputs {
         program: context.loaded.digest().to_string(),
         anchors: context.anchors.map(|digest| digest.to_string()),
         catalogues: taken.map(|consulted| consulted.digest.to_string()).collect(),
-        revocation: None,
+        revocation: revocation.map(|digest| digest.to_string()),
         evidence: context.items.iter().map(|item| item.evidence.digest().to_string()).collect(),
         csr: Some(context.csr.to_string()),
         tbs: context.draft.ok().map(|draft| draft.digest().to_string()),

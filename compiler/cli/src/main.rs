@@ -1,8 +1,9 @@
 //! The pkic binary: files, clock and terminal; wires the rest.
 //!
 //! Start with [`cli`] (what can be asked), then `commands/`: one file per command, each a function from arguments to
-//! an [`output::Outcome`]. Files are read and written in [`files`] alone, the clock in [`clock`], the
-//! random source in [`randomness`], and standard output in [`output::deliver`]. Nothing here decides anything: compiler, runtime and evidence do.
+//! an [`output::Outcome`]. Files are read and written in [`files`] alone, the clock in [`clock`], the random source in
+//! [`randomness`], and standard output in [`output::deliver`]. Nothing here decides anything: compiler, runtime and
+//! evidence do.
 mod activation;
 mod challenge;
 mod cli;

@@ -170,6 +170,11 @@ pub fn appraise_as(format: &'static Format, input: &Input<'_>) -> Appraisal {
     answer(Some(format.name), input, (format.appraise)(input))
 }
 
+/// Refuses an item whatever it says, for a reason that lies outside it, such as a challenge that is none of ours.
+pub fn refuse(input: &Input<'_>, reject: Reject) -> Appraisal {
+    answer(formats::detect(input).map(|format| format.name), input, Err(NotVerified::Refused(reject)))
+}
+
 fn answer(
     format: Option<&'static str>,
     input: &Input<'_>,

@@ -365,6 +365,41 @@ pub(crate) enum Evidence {
     Show(EvidenceShow),
     /// List the formats that are built in
     Formats,
+    /// Make a nonce for one requester, which is recognised when evidence answers it
+    Challenge(EvidenceChallenge),
+}
+
+/// `pkic evidence challenge`.
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Make an edge key with `(umask 077; openssl rand -out edge.key 32)`, and keep it: challenges \
+                        of another key are not recognised."
+)]
+pub(crate) struct EvidenceChallenge {
+    /// The edge key: 32 random bytes or more, in a file that its owner alone may read
+    #[arg(long, value_name = "FILE")]
+    pub(crate) key: PathBuf,
+    /// The authority that would sign, by its qualified name
+    #[arg(long, value_name = "NAME")]
+    pub(crate) authority: String,
+    /// The profile that will be asked for, by its qualified name
+    #[arg(long, value_name = "NAME")]
+    pub(crate) profile: String,
+    /// The requester: what `request.requester.id` will be
+    #[arg(long, value_name = "ID")]
+    pub(crate) requester: String,
+    /// Last moment at which an answer counts
+    #[arg(long, value_name = "DATE", value_parser = date, required_unless_present = "lifetime")]
+    pub(crate) expires: Option<i64>,
+    /// How long an answer counts, such as `10min`
+    #[arg(long = "for", value_name = "SPAN", value_parser = span, conflicts_with = "expires")]
+    pub(crate) lifetime: Option<i64>,
+    /// When it is made [default: the system clock]
+    #[arg(long, value_name = "DATE", value_parser = date)]
+    pub(crate) at: Option<i64>,
+    /// How to report; `json` is the record that comes back with `--challenge`
+    #[arg(long, value_enum, default_value_t = ShowFormat::Human)]
+    pub(crate) format: ShowFormat,
 }
 
 /// `pkic evidence show`.
@@ -378,6 +413,15 @@ pub(crate) struct EvidenceShow {
     /// The request whose key should be the attested one
     #[arg(long, value_name = "FILE")]
     pub(crate) csr: Option<PathBuf>,
+    /// The authority that the challenge must be for, by its qualified name
+    #[arg(long, value_name = "NAME", requires = "challenge")]
+    pub(crate) authority: Option<String>,
+    /// The profile that the challenge must be for, by its qualified name
+    #[arg(long, value_name = "NAME", requires = "challenge")]
+    pub(crate) profile: Option<String>,
+    /// The requester that the challenge must be for
+    #[arg(long, value_name = "ID", requires = "challenge")]
+    pub(crate) requester: Option<String>,
     /// How to report
     #[arg(long, value_enum, default_value_t = ShowFormat::Human)]
     pub(crate) format: ShowFormat,
@@ -389,15 +433,47 @@ pub(crate) struct Circumstances {
     /// Folder with trust anchors and `anchors.toml`; folders below it are not read
     #[arg(long, value_name = "DIR")]
     pub(crate) anchors: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) revocation: Revocation,
     /// The nonce that was handed out, in hexadecimal digits
-    #[arg(long, value_name = "HEX")]
+    #[arg(long, value_name = "HEX", conflicts_with = "challenge")]
     pub(crate) nonce: Option<String>,
+    #[command(flatten)]
+    pub(crate) challenge: ChallengeFiles,
     /// The registrar's record of the TPM credential that the evidence answers (docs/activation.schema.json)
     #[arg(long, value_name = "FILE.json")]
     pub(crate) activation: Option<PathBuf>,
     /// As of this moment [default: the system clock]
     #[arg(long, value_name = "DATE", value_parser = date)]
     pub(crate) at: Option<i64>,
+}
+
+/// Lists of revoked certificates.
+#[derive(Debug, Args)]
+pub(crate) struct Revocation {
+    /// Certificate revocation lists (PEM or DER); may be given several times
+    #[arg(long, value_name = "FILE")]
+    pub(crate) crl: Vec<PathBuf>,
+    /// Android's attestation status list (JSON, as Google serves it)
+    #[arg(long, value_name = "FILE", requires = "status_list_fetched")]
+    pub(crate) status_list: Option<PathBuf>,
+    /// When the status list was fetched: it does not say so itself
+    #[arg(long, value_name = "DATE", value_parser = date, requires = "status_list")]
+    pub(crate) status_list_fetched: Option<i64>,
+    /// How long the status list counts from then on, such as `6h` [default: a day, which is also the most]
+    #[arg(long, value_name = "SPAN", value_parser = span, requires = "status_list")]
+    pub(crate) status_list_max_age: Option<i64>,
+}
+
+/// A challenge that evidence answers.
+#[derive(Debug, Args)]
+pub(crate) struct ChallengeFiles {
+    /// The record of the challenge that was handed out (docs/challenge.schema.json)
+    #[arg(long, value_name = "FILE.json", requires = "challenge_key")]
+    pub(crate) challenge: Option<PathBuf>,
+    /// The edge key that the challenge was made with
+    #[arg(long, value_name = "FILE", requires = "challenge")]
+    pub(crate) challenge_key: Option<PathBuf>,
 }
 
 /// `pkic evaluate`.

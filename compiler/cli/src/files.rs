@@ -23,6 +23,16 @@ pub(crate) fn read_bytes(path: &Path, bytes_max: usize) -> Result<Vec<u8>, Failu
     if bytes.len() > bytes_max { Err(too_long()) } else { Ok(bytes) }
 }
 
+/// Whether others than its owner may read or write a file, where the system tells.
+pub(crate) fn is_open_to_others(path: &Path) -> Result<bool, Failure> {
+    let metadata = fs::metadata(path).map_err(|error| Failure::Read { path: path.to_path_buf(), error })?;
+    #[cfg(unix)]
+    let is_open = std::os::unix::fs::PermissionsExt::mode(&metadata.permissions()) & 0o077 != 0;
+    #[cfg(not(unix))]
+    let is_open = metadata.is_dir();
+    Ok(is_open)
+}
+
 /// Reads a text file of at most `bytes_max` bytes.
 pub(crate) fn read_text(path: &Path, bytes_max: usize) -> Result<String, Failure> {
     String::from_utf8(read_bytes(path, bytes_max)?)

@@ -1,9 +1,12 @@
-//! What stands beside a policy: requests, evidence, anchors, nonces and claims, read from files within their limits.
+//! What stands beside a policy: requests, evidence, anchors, lists, nonces and claims, read from files within their limits.
+use crate::cli::{Circumstances, Revocation};
 use crate::failure::Failure;
 use crate::files;
+use pkic_evidence::formats::ANDROID_STATUS_LIST;
 use pkic_facts::anchors::{AnchorFile, AnchorSet};
 use pkic_facts::envelope::ENVELOPE_LEN_BYTES_MAX;
 use pkic_facts::request::CertificationRequest;
+use pkic_facts::revocation::{Fetched, RevocationData};
 use pkic_facts::verified::Evidence;
 use pkic_runtime::input::{Given, JSON_LEN_BYTES_MAX, Speaker};
 use pkic_runtime::sealed::SealedFile;
@@ -63,6 +66,28 @@ pub(crate) fn anchors(folder: Option<&Path>) -> Result<AnchorSet, Failure> {
     let files: Vec<AnchorFile<'_>> =
         certificates.iter().map(|(name, bytes)| AnchorFile { name, bytes }).collect();
     AnchorSet::load(&files, &listing).map_err(|error| Failure::content(folder, error))
+}
+
+/// Reads the trust anchors with the lists of revoked certificates that every path to them is held against.
+pub(crate) fn trust(circumstances: &Circumstances) -> Result<AnchorSet, Failure> {
+    let Revocation { crl, status_list, status_list_fetched, status_list_max_age } = &circumstances.revocation;
+    let mut data = RevocationData::default();
+    for path in crl {
+        let bytes = files::read_bytes(path, limits::REVOCATION_LEN_BYTES_MAX)?;
+        data.add_crls(&files::shown(path), &bytes).map_err(|reject| Failure::content(path, reject))?;
+    }
+    if let (Some(path), Some(at)) = (status_list, status_list_fetched) {
+        let bytes = files::read_bytes(path, limits::REVOCATION_LEN_BYTES_MAX)?;
+        let fetched = Fetched {
+            name: &files::shown(path),
+            bytes: &bytes,
+            at: *at,
+            age_s_max: status_list_max_age.unwrap_or(limits::STATUS_LIST_AGE_S_MAX),
+            formats: ANDROID_STATUS_LIST,
+        };
+        data.add_status_list(&fetched).map_err(|reject| Failure::content(path, reject))?;
+    }
+    Ok(anchors(circumstances.anchors.as_deref())?.with_revocation(data))
 }
 
 fn is_certificate(path: &Path) -> bool {

@@ -1,9 +1,11 @@
 //! The pkic binary: files, clock and terminal; wires the rest.
 //!
 //! Start with [`cli`] (what can be asked), then `commands/`: one file per command, each a function from arguments to
-//! an [`output::Outcome`]. Files are read and written in [`files`] alone, the clock in [`clock`], and standard
-//! output in [`output::deliver`]. Nothing here decides anything: compiler, runtime and evidence do.
+//! an [`output::Outcome`]. Files are read and written in [`files`] alone, the clock in [`clock`], the random source in
+//! [`randomness`], and standard output in [`output::deliver`]. Nothing here decides anything: compiler, runtime and
+//! evidence do.
 mod activation;
+mod challenge;
 mod cli;
 mod clock;
 mod commands;
@@ -14,6 +16,7 @@ mod output;
 mod pages;
 mod pem;
 mod policy;
+mod randomness;
 mod report;
 mod stdlib;
 mod suggest;

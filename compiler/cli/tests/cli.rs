@@ -201,13 +201,15 @@ fn evidence_in_json_is_as_its_schema_says() {
     let copies = [
         ("unit.json", format!("{recorded}/certify-ec.json")),
         ("unit.csr", format!("{recorded}/app-ec.csr")),
+        ("other.crl", "@/conformance/fuzz/corpus/crl/two-entries".to_owned()),
         ("anchors/ca.der", format!("{recorded}/ak-ca.der")),
         ("anchors/root.der", format!("{recorded}/ek-root.der")),
         ("anchors/anchors.toml", "@/backends/evidence/tests/expected/anchors/tpm-recorded.toml".to_owned()),
     ];
     let files: Vec<(&str, &str)> = copies.iter().map(|(name, text)| (*name, text.as_str())).collect();
     let common = ["evidence", "show", "unit.json", "--at", "2026-12-01", "--format", "json"];
-    let verified = [&common[..], &["--anchors", "anchors", "--csr", "unit.csr"]].concat();
+    let lists = ["--crl", "other.crl"];
+    let verified = [&common[..], &["--anchors", "anchors", "--csr", "unit.csr"], &lists].concat();
     for (arguments, verdict) in [(verified, "verified"), (common.to_vec(), "refused")] {
         let json: serde_json::Value =
             serde_json::from_str(&output("json-evidence", &files, &arguments)).unwrap();

@@ -136,6 +136,11 @@ fn requests_and_evidence() {
     let keys = ("keys".to_owned(), nasty::numbered("", entry, "", SIZE).into_bytes());
     answers(&folder, "anchors/anchors.toml", noise(SIZE).into_iter().step_by(3).chain([keys]), &anchored);
     std::fs::remove_file(folder.join("anchors/anchors.toml")).unwrap();
+    let listed = |more: &[&'static str]| [&["evidence", "show", "good.csr"][..], &at, more].concat();
+    let lists = noise(SIZE).into_iter().chain(der(SIZE)).chain(pem("X509 CRL", SIZE));
+    answers(&folder, "a.crl", lists.step_by(5), &listed(&["--crl", "a.crl"]));
+    let status = ["--status-list", "a.json", "--status-list-fetched", "2026-12-01"];
+    answers(&folder, "a.json", noise(SIZE).into_iter().chain(json(SIZE)).step_by(5), &listed(&status));
     answers(
         &folder,
         "anchors/a.pem",

@@ -9,6 +9,7 @@ use crate::report::{self, Context, Report};
 use crate::unfit::Unfit;
 use pkic_eval::{Ask, Decision};
 use pkic_facts::certificate::Tbs;
+use pkic_facts::challenge;
 use pkic_facts::crypto::Sha256Digest;
 use pkic_facts::facts::Facts;
 use pkic_facts::verified::Provenance;
@@ -81,6 +82,13 @@ pub enum Refusal {
         now: i64,
         /// The moment of the draft.
         found: i64,
+    },
+    /// The evidence answers a challenge for another authority or profile.
+    Challenge {
+        /// The authority that the challenge is for.
+        authority: String,
+        /// The profile that the challenge is for.
+        profile: String,
     },
     /// The draft does not read back as facts.
     DraftUnread(Unfit),
@@ -160,6 +168,9 @@ impl fmt::Display for Refusal {
             Refusal::DraftTime { now, found } => {
                 write!(f, "the draft was made for {}, and now is {}", format_date(*found), format_date(*now))
             }
+            Refusal::Challenge { authority, profile } => {
+                write!(f, "the evidence answers a challenge for `{profile}` of `{authority}`")
+            }
             Refusal::DraftUnread(unfit) => write!(f, "the draft does not read back: {unfit}"),
             Refusal::DraftKey { draft } => write!(f, "the facts are not about the draft's key `{draft}`"),
             Refusal::FactsTime { now, found } => {
@@ -206,6 +217,7 @@ pub fn authorize(
     let program = loaded.program();
     let profile = check_policy(loaded, ask)?;
     let signer_profile = check_authority(program, profile, ask)?;
+    check_challenge(program, profile, ask, appraised.challenge())?;
     check_draft(profile, appraised.facts(), &draft, now)?;
     check_signer_key(&draft, issuer, &signer, now)?;
     judge_signer(program, signer_profile, issuer, &signer, now)?;
@@ -224,6 +236,7 @@ pub fn authorize(
         items: appraised.items(),
         catalogues: appraised.catalogues(),
         statements: appraised.statements(),
+        revocation: appraised.revocation(),
         draft: Ok(&draft),
         is_authority_key_judged: true,
         now,
@@ -235,6 +248,7 @@ pub fn authorize(
     }
     let ends = [
         appraised.facts().not_after(),
+        appraised.challenge().map(|terms| terms.expires),
         signer.facts.not_after(),
         signer.at.checked_add(SIGNER_AGE_S_MAX),
         loaded.seal().map(|seal| seal.manifest.stale_after),
@@ -282,6 +296,22 @@ fn check_authority<'a>(
     let authority = authority.ok_or(Refusal::AuthorityMissing)?;
     let signer_profile = authority.certified_as.and_then(|index| profile_at(program, index));
     signer_profile.ok_or_else(|| Refusal::SignerProfileMissing { authority: authority.name.clone() })
+}
+
+/// What was appraised answers a challenge for this very ask, where it answers one.
+fn check_challenge(
+    program: &Program,
+    profile: &Profile,
+    ask: &Ask<'_>,
+    challenge: Option<&challenge::Terms>,
+) -> Result<(), Refusal> {
+    let Some(terms) = challenge else { return Ok(()) };
+    let index = ask.authority.and_then(|index| usize::try_from(index).ok());
+    let authority = index.and_then(|index| program.authorities.get(index));
+    if authority.is_some_and(|authority| authority.name == terms.authority) && profile.name == terms.profile {
+        return Ok(());
+    }
+    Err(Refusal::Challenge { authority: terms.authority.clone(), profile: terms.profile.clone() })
 }
 
 fn check_draft(profile: &Profile, facts: &Facts, draft: &Draft, now: i64) -> Result<(), Refusal> {

@@ -1,6 +1,7 @@
 //! Deciding without issuing: appraise, draft, read the draft, evaluate, report. What comes out can sign nothing.
 use crate::appraise::{self, Appraised, Known};
 use crate::bundle::Loaded;
+use crate::challenge::Nonce;
 use crate::decode::certificate_facts;
 use crate::draft::{Draft, DraftInput, Serial};
 use crate::input::{self, Given, InputError};
@@ -30,7 +31,7 @@ pub struct Request<'a> {
     pub csr: &'a CertificationRequest,
     /// Items of evidence, in the order of preference.
     pub evidence: &'a [Evidence],
-    /// Whom the deployment trusts for evidence.
+    /// Whom the deployment trusts for evidence, with what it knows of revocation.
     pub anchors: &'a AnchorSet,
     /// Catalogues of modules; the policy says which of them count.
     pub catalogues: &'a [SealedFile<'a>],
@@ -46,8 +47,8 @@ pub struct Request<'a> {
     pub issuer: Option<&'a Issuer>,
     /// Facts that a test changes, after all else was put together.
     pub changes: &'a [Change],
-    /// The nonce that was given out for this request.
-    pub nonce: Option<&'a [u8]>,
+    /// What was given out for this request.
+    pub nonce: Nonce<'a>,
     /// Our own record of a TPM credential that was made for this request.
     pub activation: Option<&'a Activation>,
     /// The time of the decision, in seconds since 1970-01-01T00:00:00Z.
@@ -99,7 +100,7 @@ pub fn decide(request: &Request<'_>) -> Result<Decided, InputError> {
     let program = request.loaded.program();
     let (profile_index, profile) = find_profile(request.loaded, request.profile)?;
     let authority = request.authority.map(|name| find_authority(program, name)).transpose()?;
-    let appraised = appraise::facts(program, &known(request))?;
+    let appraised = appraise::facts(program, &known(request, &profile.name))?;
     let draft = draft(request, profile, &appraised);
     let mut table = appraise::table(program, appraised.facts());
     let draft = draft.and_then(|draft| match certificate_facts(draft.tbs(), &mut table) {
@@ -127,6 +128,7 @@ pub fn decide(request: &Request<'_>) -> Result<Decided, InputError> {
         items: appraised.items(),
         catalogues: appraised.catalogues(),
         statements: appraised.statements(),
+        revocation: appraised.revocation(),
         draft: draft.as_ref().map_err(String::as_str),
         is_authority_key_judged: false,
         now: request.now,
@@ -149,10 +151,12 @@ pub fn decide(request: &Request<'_>) -> Result<Decided, InputError> {
     })
 }
 
-fn known<'a>(request: &Request<'a>) -> Known<'a> {
+fn known<'a>(request: &Request<'a>, profile: &'a str) -> Known<'a> {
     Known {
         request: request.csr,
         operation: request.operation,
+        profile,
+        authority: request.authority,
         evidence: request.evidence,
         anchors: request.anchors,
         catalogues: request.catalogues,

@@ -146,6 +146,8 @@ fn algorithm_word(key: &PublicKey<'_>) -> Option<Word> {
         KeyKind::MlDsa44 => "ml-dsa-44",
         KeyKind::MlDsa65 => "ml-dsa-65",
         KeyKind::MlDsa87 => "ml-dsa-87",
+        KeyKind::HssLms => "lms",
+        KeyKind::Dsa => return None,
     };
     Words::Algorithm.word(name)
 }

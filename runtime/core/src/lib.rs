@@ -10,6 +10,7 @@ pub mod appraise;
 pub mod authorize;
 pub mod bundle;
 pub mod catalogues;
+pub mod challenge;
 pub mod decide;
 pub mod decode;
 pub mod draft;

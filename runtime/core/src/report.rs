@@ -3,6 +3,7 @@
 //! Within a version, fields are added and never changed. A report is an account of a decision, not a permit: nothing
 //! reads one back in.
 use crate::draft::show_path;
+use pkic_facts::revocation::List;
 use pkic_vocab::time::{DAY_S, format_date};
 use pkic_vocab::types::Type;
 use pkic_vocab::{FactTable, Value};
@@ -59,6 +60,8 @@ pub struct Report {
     pub catalogues: Vec<Catalogue>,
     /// Statements of people that came along, each with what became of it.
     pub statements: Vec<Statement>,
+    /// Lists of revoked certificates that came along.
+    pub revocation: Vec<RevocationList>,
 }
 
 /// What a decision says of the key that would sign.
@@ -100,7 +103,7 @@ pub struct Inputs {
     pub catalogues: Vec<String>,
     /// The statements that something was taken from.
     pub statements: Vec<String>,
-    /// The revocation data; null where there was none.
+    /// Every list of `revocation` in the report, with its dates; null where there was none.
     pub revocation: Option<String>,
     /// Every item of evidence, in the order in which it was given.
     pub evidence: Vec<String>,
@@ -267,6 +270,38 @@ pub struct Statement {
     pub facts: Vec<&'static str>,
     /// Why nothing was taken: what it would say is unknown.
     pub why_not: Option<String>,
+}
+
+/// A list that every path of evidence was held against.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct RevocationList {
+    /// Name of the file.
+    pub file: String,
+    /// `crl` or `status-list`.
+    pub kind: &'static str,
+    /// Its digest: of a CRL in DER, of a status list as fetched.
+    pub digest: String,
+    /// When it was made, or fetched where it does not say, RFC 3339 in UTC.
+    pub from: String,
+    /// The last moment at which it counts, RFC 3339 in UTC.
+    pub until: String,
+    /// Whether it counts now: one that does not still refuses whom it names.
+    pub in_force: bool,
+}
+
+impl RevocationList {
+    /// A list, as of that moment.
+    pub fn new(list: &List, now: i64) -> RevocationList {
+        RevocationList {
+            file: list.name.clone(),
+            kind: list.kind,
+            digest: list.digest.to_string(),
+            from: moment(list.from),
+            until: moment(list.until),
+            in_force: (list.from..=list.until).contains(&now),
+        }
+    }
 }
 
 /// RFC 3339 in UTC, always with the time of day.

@@ -9,8 +9,9 @@
 )]
 mod common;
 
-use common::{DAY, Device, NOW, anchored, authority, csr, is_in, key, program, word};
+use common::{DAY, Device, NOW, anchored, authority, csr, csr_answering, is_in, key, path, program, word};
 use pkic_eval::Ask;
+use pkic_facts::challenge::{Challenge, EdgeKey, Terms};
 use pkic_facts::crypto::Sha256Digest;
 use pkic_facts::envelope::SigningKey;
 use pkic_facts::facts::Facts;
@@ -20,10 +21,12 @@ use pkic_ir::{Constant, Program};
 use pkic_runtime::appraise::{self, Appraised, Known};
 use pkic_runtime::authorize::{Refusal, SignerFacts, authorize};
 use pkic_runtime::bundle::{self, BundleError, Edition, Loaded, Trust, Unsigned};
+use pkic_runtime::challenge::Nonce;
 use pkic_runtime::draft::{Draft, DraftInput, Serial};
 use pkic_runtime::input::{Given, Speaker};
 use pkic_runtime::issuer::Issuer;
 use pkic_runtime::permit::{Expired, Permit};
+use pkic_runtime::report::Report;
 use pkic_runtime::wishes::Wishes;
 use pkic_vocab::{Purpose, Words};
 use rcgen::KeyPair;
@@ -71,6 +74,21 @@ struct Case {
     serial: Serial,
     drafted: i64,
     authority: Option<u32>,
+    /// The challenge that the evidence answers, where there is one.
+    challenge: Option<Challenge>,
+}
+
+/// The edge's key.
+fn edge() -> EdgeKey {
+    EdgeKey::new(&[3; 32]).unwrap()
+}
+
+/// Who asks.
+const REQUESTER: &str = "unit-7";
+
+fn challenge(authority: &str, profile: &str, requester: &str, expires: i64) -> Challenge {
+    let (authority, profile, requester) = (authority.to_owned(), profile.to_owned(), requester.to_owned());
+    Challenge::mint(&edge(), [4; 16], Terms { authority, profile, requester, expires })
 }
 
 impl Case {
@@ -87,6 +105,7 @@ impl Case {
             serial: Serial::random(&[9; 20]),
             drafted: NOW,
             authority: Some(0),
+            challenge: None,
             device,
             loaded,
             issuer,
@@ -94,7 +113,12 @@ impl Case {
     }
 
     fn request(&self) -> CertificationRequest {
-        request(&self.key)
+        match &self.challenge {
+            None => request(&self.key),
+            Some(challenge) => {
+                CertificationRequest::from_bytes(&csr_answering(&self.key, &challenge.nonce)).unwrap()
+            }
+        }
     }
 
     fn appraised(&self) -> Appraised {
@@ -103,16 +127,21 @@ impl Case {
     }
 
     fn appraise(&self, request: &CertificationRequest, evidence: &[Evidence], claims: &Given) -> Appraised {
+        let edge = edge();
+        let vouched = format!("{{\"request.requester.id\": \"{REQUESTER}\"}}");
+        let vouched = Given::from_json("vouched", vouched.as_bytes(), Speaker::Authority).unwrap();
         let known = Known {
             request,
             operation: word(Words::Operation, "issue"),
+            profile: "acme.tls",
+            authority: Some("acme.ca"),
             evidence,
             anchors: &self.device.anchors,
             catalogues: &[],
             statements: &[],
             claims,
-            requester: &Given::default(),
-            nonce: None,
+            requester: &vouched,
+            nonce: self.challenge.as_ref().map_or(Nonce::None, |each| Nonce::Challenge(each, &edge)),
             activation: None,
             now: self.appraised,
         };
@@ -137,6 +166,10 @@ impl Case {
         let mut ask = Ask::new(self.loaded.profile("acme.tls").unwrap(), word(Words::Operation, "issue"));
         ask.authority = self.authority;
         ask
+    }
+
+    fn with_list(self, until: i64, is_revoked: bool) -> Case {
+        Case { device: self.device.with_list(until, is_revoked), ..self }
     }
 
     fn authorize(&self) -> Result<Permit, Refusal> {
@@ -179,6 +212,70 @@ fn a_permit_ends_with_the_first_thing_that_it_rests_on() {
     dated.requirements[0].before = Some(NOW + 10);
     let case = Case { loaded: signed(&dated), ..case };
     assert_eq!(case.authorize().unwrap().not_after(), NOW + 9, "the last second of a rule");
+}
+
+#[test]
+fn a_permit_does_not_outlive_the_list_that_found_its_evidence_good() {
+    let case = |until, is_revoked| Case { store_asked: NOW, ..Case::new() }.with_list(until, is_revoked);
+    let permit = case(NOW + 30, false).authorize().unwrap();
+    assert_eq!(permit.not_after(), NOW + 30);
+    let report = permit.report();
+    assert_eq!(
+        (report.revocation.len(), report.revocation[0].kind, report.revocation[0].in_force),
+        (1, "crl", true)
+    );
+    assert!(report.inputs.revocation.is_some());
+    let known = |report: &Report| report.facts.iter().any(|fact| fact.path == "evidence.revocation");
+    assert!(known(report));
+    let stale = case(NOW - 1, false).authorize().unwrap();
+    assert!(!known(stale.report()) && !stale.report().revocation[0].in_force);
+    assert_eq!(stale.not_after(), NOW + 60, "what is unknown bounds nothing");
+    let Refusal::Policy { failing, report } = case(NOW - 1, true).authorize().unwrap_err() else {
+        panic!("a revoked device proves nothing");
+    };
+    assert_eq!(failing, ["key.storage"]);
+    assert!(report.evidence[0].why.as_deref().unwrap().contains("is revoked since"));
+}
+
+/// A YubiKey signs no nonce: the request that its key signs carries the challenge.
+#[test]
+fn a_challenge_in_the_signed_request_is_fresh_and_bounds_the_permit() {
+    let with = |challenge| Case { store_asked: NOW, challenge: Some(challenge), ..Case::new() };
+    let permit = with(challenge("acme.ca", "acme.tls", REQUESTER, NOW + 20)).authorize().unwrap();
+    assert_eq!(permit.not_after(), NOW + 20);
+    let fresh = permit.report().facts.iter().find(|fact| fact.path == "evidence.freshness").unwrap();
+    assert_eq!(fresh.value, "request-nonce");
+
+    let other = Case { key: key(), ..with(challenge("acme.ca", "acme.tls", REQUESTER, NOW + 20)) };
+    let without =
+        other.appraise(&request(&other.key), &[other.device.evidence(&other.key)], &Given::default());
+    let freshness = path("evidence.freshness");
+    assert_eq!(without.facts().table().fact(&freshness).unwrap().value.to_string(), "none");
+}
+
+#[test]
+fn a_challenge_for_something_else_refuses_all_evidence_by_name() {
+    let good = || challenge("acme.ca", "acme.tls", REQUESTER, NOW + 20);
+    let why = |challenge| {
+        let case = Case { challenge: Some(challenge), ..Case::new() };
+        let Refusal::Policy { report, .. } = case.authorize().unwrap_err() else { panic!("evidence counts") };
+        assert_eq!(report.evidence[0].verdict, "refused");
+        report.evidence[0].why.clone().unwrap()
+    };
+    assert!(why(challenge("acme.other", "acme.tls", REQUESTER, NOW + 20)).contains("authority `acme.other`"));
+    assert!(why(challenge("acme.ca", "acme.vault", REQUESTER, NOW + 20)).contains("profile `acme.vault`"));
+    assert!(why(challenge("acme.ca", "acme.tls", "unit-8", NOW + 20)).contains("requester `unit-8`"));
+    assert!(why(challenge("acme.ca", "acme.tls", REQUESTER, NOW - 1)).contains("the challenge ended"));
+    assert!(why(Challenge { nonce: [4; 32], ..good() }).contains("was not made with this key"));
+
+    let case = Case { challenge: Some(good()), ..Case::new() };
+    let appraised = case.appraised();
+    let mut program = anchored(program(), case.device.spki_sha256(), Purpose::Production);
+    program.authorities[0].name = "acme.renamed".into();
+    let renamed = Case { loaded: signed(&program), ..case };
+    let refusal = renamed.authorize_with(appraised).unwrap_err();
+    let (authority, profile) = ("acme.ca".to_owned(), "acme.tls".to_owned());
+    assert_eq!(refusal, Refusal::Challenge { authority, profile });
 }
 
 #[test]

@@ -16,6 +16,7 @@ use pkic_facts::request::CertificationRequest;
 use pkic_facts::verified::Evidence;
 use pkic_ir::Program;
 use pkic_runtime::bundle::{self, Edition, Loaded, Trust, Unsigned};
+use pkic_runtime::challenge::Nonce;
 use pkic_runtime::decide::{Change, Decided, Request, decide};
 use pkic_runtime::input::{Given, InputError, Speaker};
 use pkic_runtime::issuer::Issuer;
@@ -40,7 +41,7 @@ fn decide_with(program: Program, edit: impl FnOnce(&mut Request<'_>)) -> Result<
         authority: None,
         issuer: None,
         changes: &[],
-        nonce: None,
+        nonce: Nonce::None,
         activation: None,
         now: NOW,
         admit_test_anchors: false,

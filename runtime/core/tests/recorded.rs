@@ -18,6 +18,7 @@ use pkic_facts::verified::Evidence;
 use pkic_facts::verified::activation::Activation;
 use pkic_ir::{Constant, Program};
 use pkic_runtime::bundle::Loaded;
+use pkic_runtime::challenge::Nonce;
 use pkic_runtime::decide::{Decided, Request, decide};
 use pkic_runtime::input::Given;
 use pkic_vocab::{Purpose, Words};
@@ -79,7 +80,7 @@ fn decided(program: Program, deployment: &str, activation: Option<&Activation>) 
         authority: None,
         issuer: None,
         changes: &[],
-        nonce: Some(NONCE),
+        nonce: Nonce::Remembered(NONCE),
         activation,
         now: NOW,
         admit_test_anchors: false,

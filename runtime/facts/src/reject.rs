@@ -288,6 +288,24 @@ pub enum Reject {
         /// What the evidence carries.
         found: Operand,
     },
+    /// The challenge was not made with our key, or not for what it is said to be for.
+    ChallengeForged,
+    /// The challenge was made for something else than is asked.
+    ChallengeMismatch {
+        /// `authority`, `profile` or `requester`.
+        field: &'static str,
+        /// What is asked; nothing where that is not known.
+        expected: Option<String>,
+        /// What the challenge was made for.
+        found: String,
+    },
+    /// The challenge is past its end.
+    ChallengeExpired {
+        /// Its last moment.
+        expires: i64,
+        /// The time of the check.
+        now: i64,
+    },
     /// A signed artefact has a layout that this build does not read.
     VersionUnsupported {
         /// The version that it reads.
@@ -389,6 +407,9 @@ impl Reject {
             Reject::OtherEvidence { .. } => ("other-evidence", Stage::Binding),
             Reject::OtherMoment { .. } => ("other-moment", Stage::Freshness),
             Reject::NonceMismatch { .. } => ("nonce-mismatch", Stage::Freshness),
+            Reject::ChallengeForged => ("challenge-forged", Stage::Freshness),
+            Reject::ChallengeMismatch { .. } => ("challenge-mismatch", Stage::Freshness),
+            Reject::ChallengeExpired { .. } => ("challenge-expired", Stage::Freshness),
             Reject::VersionUnsupported { .. } => ("version-unsupported", Stage::Parse),
             Reject::SignerUnknown { .. } => ("signer-unknown", Stage::Signature),
             Reject::KindMismatch { .. } => ("kind-mismatch", Stage::Format),
@@ -484,6 +505,19 @@ impl fmt::Display for Reject {
             ),
             Reject::NonceMismatch { expected, found } => {
                 write!(f, "the nonce is {found}, ours was {expected}")
+            }
+            Reject::ChallengeForged => {
+                f.write_str("the challenge was not made with this key for what it says that it is for")
+            }
+            Reject::ChallengeMismatch { field, expected: Some(expected), found } => {
+                write!(f, "the challenge is for the {field} `{found}`, not for `{expected}`")
+            }
+            Reject::ChallengeMismatch { field, expected: None, found } => {
+                write!(f, "the challenge is for the {field} `{found}`, and who asks is not known")
+            }
+            Reject::ChallengeExpired { expires, now } => {
+                let (expires, now) = (format_date(*expires), format_date(*now));
+                write!(f, "the challenge ended at {expires}, and now is {now}")
             }
             Reject::VersionUnsupported { supported, found } => {
                 write!(f, "version {found} of the envelope is not supported, only {supported}")

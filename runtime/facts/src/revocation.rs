@@ -52,12 +52,12 @@ pub struct RevocationData {
 }
 
 /// A list, for reports.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct List<'a> {
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct List {
     /// `crl` or `status-list`.
     pub kind: &'static str,
     /// The name that it was given under.
-    pub name: &'a str,
+    pub name: String,
     /// SHA-256 of the list: of a revocation list in DER, of a status list as fetched.
     pub digest: Sha256Digest,
     /// When it was made, or fetched where it does not say.
@@ -100,13 +100,13 @@ impl RevocationData {
     }
 
     /// Every list, for reports.
-    pub fn lists(&self) -> impl Iterator<Item = List<'_>> {
+    pub fn lists(&self) -> impl Iterator<Item = List> {
         self.crls.iter().map(Crl::describe).chain(self.status_lists.iter().map(StatusList::describe))
     }
 
     /// SHA-256 over kind, digest and dates of every list, for the record of a decision; nothing where there is none.
     pub fn digest(&self) -> Option<Sha256Digest> {
-        let line = |list: List<'_>| format!("{} {} {} {}\n", list.kind, list.digest, list.from, list.until);
+        let line = |list: List| format!("{} {} {} {}\n", list.kind, list.digest, list.from, list.until);
         let mut lines: Vec<String> = self.lists().map(line).collect();
         lines.sort();
         (!lines.is_empty()).then(|| Sha256Digest::of(lines.concat().as_bytes()))
@@ -146,7 +146,7 @@ impl RevocationData {
     }
 
     /// What each list that speaks for a certificate says of it.
-    fn said_of(&self, link: &Link<'_>, path: &Checked<'_>) -> impl Iterator<Item = Said<'_>> {
+    fn said_of(&self, link: &Link<'_>, path: &Checked<'_>) -> impl Iterator<Item = Said> {
         let serial = magnitude(link.tbs.serial());
         let speaks = |crl: &&Crl| {
             crl.issuer() == link.tbs.issuer() && crl.is_signed_by(link.issuer_spki, path.strength)
@@ -202,8 +202,8 @@ pub(crate) struct Standing {
 }
 
 /// What one list says of one certificate.
-struct Said<'a> {
-    list: List<'a>,
+struct Said {
+    list: List,
     named: Option<Named>,
     covers: bool,
 }
@@ -214,12 +214,12 @@ struct Named {
     since: Option<i64>,
 }
 
-fn revoked(link: &Link<'_>, list: &List<'_>, named: Named) -> Reject {
+fn revoked(link: &Link<'_>, list: &List, named: Named) -> Reject {
     Reject::Revoked {
         serial: Operand::bytes(link.tbs.serial()),
         status: named.status,
         since: named.since,
-        list: list.name.to_owned(),
+        list: list.name.clone(),
         dated: list.from,
     }
 }

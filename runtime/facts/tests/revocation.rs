@@ -451,5 +451,5 @@ fn the_digest_tells_lists_and_their_dates() {
     assert_ne!(status_list(empty, NOW).unwrap().digest(), status_list(empty, NOW + 1).unwrap().digest());
     let data = crls(&[&top]);
     let list = data.lists().next().unwrap();
-    assert_eq!((list.kind, list.name, list.from, list.until), ("crl", "0.crl", FROM, UNTIL));
+    assert_eq!((list.kind, list.name.as_str(), list.from, list.until), ("crl", "0.crl", FROM, UNTIL));
 }

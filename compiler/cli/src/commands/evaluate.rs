@@ -6,7 +6,8 @@ use crate::output::{Answer, Outcome, Page};
 use crate::policy::{self, Trusted};
 use crate::report::decision::decision;
 use crate::suggest::nearest;
-use crate::{activation, files, inputs};
+use crate::{activation, challenge, files, inputs};
+use pkic_runtime::challenge::Nonce;
 use pkic_runtime::decide::{Request, decide};
 use pkic_runtime::input::Speaker;
 use pkic_runtime::issuer::Issuer;
@@ -25,10 +26,11 @@ pub(crate) fn run(arguments: &Evaluate, world: World) -> Outcome {
     for item in &arguments.evidence {
         evidence.push(inputs::evidence(&inputs::parts(item))?);
     }
-    let anchors = inputs::anchors(circumstances.anchors.as_deref())?;
+    let anchors = inputs::trust(circumstances)?;
     let claims = inputs::given(arguments.claims.as_deref(), Speaker::Requester)?;
     let requester = inputs::given(arguments.requester.as_deref(), Speaker::Authority)?;
     let nonce = inputs::nonce(circumstances.nonce.as_deref())?;
+    let challenge = challenge::read(&circumstances.challenge)?;
     let catalogues = inputs::sealed("catalogues", &arguments.catalogue)?;
     let statements = inputs::sealed("statements", &arguments.statement)?;
     let activation = activation::read(circumstances.activation.as_deref())?;
@@ -47,7 +49,11 @@ pub(crate) fn run(arguments: &Evaluate, world: World) -> Outcome {
         authority: arguments.authority.as_deref(),
         issuer: issuer.as_ref(),
         changes: &[],
-        nonce: nonce.as_deref(),
+        nonce: match (&challenge, &nonce) {
+            (Some(returned), _) => Nonce::Challenge(&returned.challenge, &returned.key),
+            (None, Some(nonce)) => Nonce::Remembered(nonce),
+            (None, None) => Nonce::None,
+        },
         activation: activation.as_ref(),
         now,
         admit_test_anchors: false,

@@ -1,15 +1,20 @@
 //! `pkic evidence`: what an item of evidence proves and what it does not, without any policy.
+use super::challenge;
 use crate::World;
 use crate::cli::{Evidence, EvidenceShow, ShowFormat};
 use crate::failure::{Exit, Failure};
 use crate::output::{Answer, Outcome, Page, inert};
 use crate::report::facts::fact_rows;
 use crate::{activation, files, inputs};
-use pkic_evidence::appraise::{Appraisal, Input, Verdict, appraise};
+use pkic_evidence::appraise::{Appraisal, Input, Verdict, appraise, refuse};
 use pkic_evidence::formats::FORMATS;
+use pkic_facts::challenge::Asked;
 use pkic_facts::facts::Binding;
 use pkic_facts::reject::{Reject, Stage};
 use pkic_facts::request::CertificationRequest;
+use pkic_facts::revocation::{Revocation, RevocationData};
+use pkic_facts::verified::Provenance;
+use pkic_runtime::report::RevocationList;
 use pkic_vocab::{FactId, FactTable, Grade, Purpose, Slot, limits, time};
 use serde::Serialize;
 
@@ -25,6 +30,7 @@ const NOT_ACTIVATED: &str = "anything: nothing shows that the attestation key is
 pub(crate) fn run(what: &Evidence, world: World) -> Outcome {
     match what {
         Evidence::Show(arguments) => show(arguments, world),
+        Evidence::Challenge(arguments) => challenge::run(arguments, world),
         Evidence::Formats => Ok(Answer::new(formats(), Exit::Holds)),
     }
 }
@@ -39,26 +45,47 @@ fn formats() -> Page {
 
 fn show(arguments: &EvidenceShow, world: World) -> Outcome {
     let evidence = inputs::evidence(&arguments.files)?;
-    let anchors = inputs::anchors(arguments.circumstances.anchors.as_deref())?;
+    let anchors = inputs::trust(&arguments.circumstances)?;
     let nonce = inputs::nonce(arguments.circumstances.nonce.as_deref())?;
     let activation = activation::read(arguments.circumstances.activation.as_deref())?;
     let now = inputs::moment(arguments.circumstances.at, world.now)?;
+    let returned = crate::challenge::read(&arguments.circumstances.challenge)?;
     let request = request(arguments)?;
-    let appraisal = appraise(&Input {
+    let input = Input {
         evidence: &evidence,
         request: request.as_ref(),
         anchors: &anchors,
         now,
         nonce: nonce.as_deref(),
         activation: activation.as_ref(),
-    });
+    };
+    let appraisal = match &returned {
+        None => appraise(&input),
+        Some(returned) => match returned.challenge.check(&returned.key, &asked(arguments, now)?) {
+            Ok(nonce) => appraise(&Input { nonce: Some(nonce), ..input }),
+            Err(reject) => refuse(&input, reject),
+        },
+    };
     let exit = Exit::finding_if(appraisal.verdict != Verdict::Verified);
     match arguments.format {
-        ShowFormat::Json => Answer::json(&report(&appraisal, now), exit),
+        ShowFormat::Json => Answer::json(&report(&appraisal, anchors.revocation(), now), exit),
         ShowFormat::Human => {
             let mut page = Page::default();
             human(&mut page, arguments, &appraisal, now);
             Ok(Answer::new(page, exit))
+        }
+    }
+}
+
+/// What a challenge must be for.
+fn asked(arguments: &EvidenceShow, now: i64) -> Result<Asked<'_>, Failure> {
+    match (&arguments.authority, &arguments.profile, &arguments.requester) {
+        (Some(authority), Some(profile), Some(requester)) => {
+            Ok(Asked { authority, profile, requester: Some(requester), now })
+        }
+        _ => {
+            let help = "name them with `--authority`, `--profile` and `--requester`";
+            Err(Failure::usage_with_help("a challenge is for an authority, a profile and a requester", help))
         }
     }
 }
@@ -87,6 +114,8 @@ struct Report<'a> {
     anchor: Option<Anchor<'a>>,
     binding: Option<&'a str>,
     freshness: Option<&'a str>,
+    revocation: Option<&'a str>,
+    lists: Vec<RevocationList>,
     facts: Vec<pkic_runtime::report::Fact>,
 }
 
@@ -97,7 +126,7 @@ struct Anchor<'a> {
     spki: String,
 }
 
-fn report(appraisal: &Appraisal, now: i64) -> Report<'_> {
+fn report<'a>(appraisal: &'a Appraisal, lists: &RevocationData, now: i64) -> Report<'a> {
     let reason = appraisal.verdict.reason();
     Report {
         version: 1,
@@ -115,6 +144,8 @@ fn report(appraisal: &Appraisal, now: i64) -> Report<'_> {
         }),
         binding: appraisal.binding.map(binding),
         freshness: appraisal.freshness(),
+        revocation: appraisal.facts.provenance().and_then(|provenance| provenance.revocation().word()),
+        lists: lists.lists().map(|list| RevocationList::new(&list, now)).collect(),
         facts: pkic_runtime::report::facts(appraisal.facts.table()),
     }
 }
@@ -140,6 +171,10 @@ fn human(page: &mut Page, arguments: &EvidenceShow, appraisal: &Appraisal, now: 
     }
     if let Some(freshness) = appraisal.freshness() {
         rows.push(vec!["freshness".to_owned(), freshness.to_owned()]);
+    }
+    if let Some(provenance) = appraisal.facts.provenance() {
+        let state = provenance.revocation().word().unwrap_or("unknown");
+        rows.push(vec!["revocation".to_owned(), state.to_owned()]);
     }
     page.table("  ", &rows);
     page.gap();
@@ -214,6 +249,16 @@ fn left_open(appraisal: &Appraisal) -> Vec<String> {
             open.push("that it was made for this request: its nonce is a known constant".to_owned());
         }
         _ => open.push("that it was made for this request: it carries nothing against replay".to_owned()),
+    }
+    match appraisal.facts.provenance().map(Provenance::revocation) {
+        Some(Revocation::Good) | None => {}
+        Some(Revocation::Unpublished) => open.push(
+            "that none of its certificates is revoked: nobody publishes a list, says `anchors.toml`".to_owned(),
+        ),
+        Some(Revocation::Unknown) => open.push(
+            "that none of its certificates is revoked: no list in force covers all of them (`--crl`, `--status-list`)"
+                .to_owned(),
+        ),
     }
     if let Some(anchor) = appraisal.anchor().filter(|anchor| anchor.purpose != Purpose::Production) {
         let purpose = anchor.purpose.name();

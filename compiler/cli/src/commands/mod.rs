@@ -1,6 +1,7 @@
 //! The commands: one file each.
 mod bundle;
 mod catalogue;
+mod challenge;
 mod check;
 mod doc;
 mod emit;

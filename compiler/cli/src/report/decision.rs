@@ -23,6 +23,7 @@ pub(crate) fn decision(page: &mut Page, report: &Report) {
     evidence(page, report);
     catalogues(page, report);
     statements(page, report);
+    revocation(page, report);
     if let Some(seal) = &report.seal {
         page.line(format_args!("  {}", sealed(seal)));
     }
@@ -205,6 +206,14 @@ fn statements(page: &mut Page, report: &Report) {
         }
     });
     list(page, "statements", lines);
+}
+
+fn revocation(page: &mut Page, report: &Report) {
+    let lines = report.revocation.iter().map(|list| {
+        let state = if list.in_force { "in force" } else { "not in force" };
+        format!("{} ({}, from {} until {}): {state}", list.file, list.kind, list.from, list.until)
+    });
+    list(page, "lists of revoked certificates", lines);
 }
 
 fn evidence(page: &mut Page, report: &Report) {

@@ -101,6 +101,9 @@ fn signature_algorithm(kind: Option<KeyKind>) -> Result<AlgorithmIdentifierOwned
         Some(KeyKind::MlDsa44) => ("2.16.840.1.101.3.4.3.17", None),
         Some(KeyKind::MlDsa65) => ("2.16.840.1.101.3.4.3.18", None),
         Some(KeyKind::MlDsa87) => ("2.16.840.1.101.3.4.3.19", None),
+        Some(KeyKind::Dsa | KeyKind::HssLms) => {
+            return Err(Unfit::new("signature", "no certificate is signed with a key of this kind"));
+        }
     };
     Ok(AlgorithmIdentifierOwned { oid: oid("signature", algorithm)?, parameters })
 }

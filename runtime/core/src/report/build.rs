@@ -1,7 +1,7 @@
 //! From a decision to its report.
 use super::{
-    AuthorityKey, Catalogue, Evidence, Exception, Inputs, LeftOut, Obligation, Report, Requirement, Seal,
-    Statement, VERSION, Warning, Way,
+    AuthorityKey, Catalogue, Evidence, Exception, Inputs, LeftOut, Obligation, Report, Requirement,
+    RevocationList, Seal, Statement, VERSION, Warning, Way,
 };
 use crate::appraise::Item;
 use crate::bundle::{self, Loaded};
@@ -10,6 +10,7 @@ use crate::draft::Draft;
 use crate::statements::Heard;
 use pkic_eval::{Decision, Outcome, Reason, Truth};
 use pkic_facts::crypto::Sha256Digest;
+use pkic_facts::revocation::List;
 use pkic_ir::{Authority, Citation, Origin, Program, Strength};
 use pkic_vocab::obligations::OBLIGATIONS;
 use pkic_vocab::{FactTable, Word, limits};
@@ -26,6 +27,8 @@ pub(crate) struct Context<'a> {
     pub(crate) items: &'a [Item],
     pub(crate) catalogues: &'a [Consulted],
     pub(crate) statements: &'a [Heard],
+    /// The lists of revoked certificates, and their digest.
+    pub(crate) revocation: (&'a [List], Option<Sha256Digest>),
     /// The draft, or why there is none.
     pub(crate) draft: Result<&'a Draft, &'a str>,
     /// Whether the key of the authority was judged before, and is what its profile asks for.
@@ -50,6 +53,7 @@ pub(crate) fn report(decision: &Decision<'_>, context: &Context<'_>) -> Report {
         requirements.insert(0, undrafted(decision, context, why));
     }
     let draft = context.draft.ok();
+    let (lists, _) = context.revocation;
     let pending = draft.map(Draft::pending).unwrap_or_default();
     Report {
         version: VERSION,
@@ -77,6 +81,7 @@ pub(crate) fn report(decision: &Decision<'_>, context: &Context<'_>) -> Report {
         evidence: context.items.iter().map(evidence).collect(),
         catalogues: context.catalogues.iter().map(catalogue).collect(),
         statements: context.statements.iter().map(statement).collect(),
+        revocation: lists.iter().map(|list| RevocationList::new(list, context.now)).collect(),
     }
 }
 
@@ -113,6 +118,7 @@ fn seal(seal: &bundle::Seal) -> Seal {
 }
 
 fn inputs(context: &Context<'_>) -> Inputs {
+    let (_, revocation) = context.revocation;
     let taken = context.catalogues.iter().filter(|consulted| consulted.edition.is_some());
     let heard = context.statements.iter().filter(|heard| !heard.facts.is_empty());
     Inputs {
@@ -120,7 +126,7 @@ fn inputs(context: &Context<'_>) -> Inputs {
         anchors: context.anchors.map(|digest| digest.to_string()),
         catalogues: taken.map(|consulted| consulted.digest.to_string()).collect(),
         statements: heard.map(|heard| heard.digest.to_string()).collect(),
-        revocation: None,
+        revocation: revocation.map(|digest| digest.to_string()),
         evidence: context.items.iter().map(|item| item.evidence.digest().to_string()).collect(),
         csr: Some(context.csr.to_string()),
         tbs: context.draft.ok().map(|draft| draft.digest().to_string()),

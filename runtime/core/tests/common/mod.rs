@@ -5,6 +5,7 @@ use pkic_facts::anchors::{AnchorFile, AnchorSet};
 use pkic_facts::certificate::Certificate;
 use pkic_facts::facts::Facts;
 use pkic_facts::request::CertificationRequest;
+use pkic_facts::revocation::RevocationData;
 use pkic_facts::verified::Evidence;
 use pkic_ir::{
     AnchorDef, AnchorSet as PolicyAnchors, Atom, Authority, Body, Constant, Expr, ExprId, Field, Guard,
@@ -14,6 +15,7 @@ use pkic_vocab::fields::FieldDef;
 use pkic_vocab::time::Span;
 use pkic_vocab::{FactId, Path, Purpose, Value, Word, Words};
 use rcgen::{CertificateParams, CustomExtension, DnType, IsCa, Issuer, KeyPair, SanType, SerialNumber};
+use std::time::Duration;
 
 pub const NOW: i64 = 1_800_000_000;
 pub const DAY: i64 = 86_400;
@@ -190,6 +192,18 @@ pub fn key() -> KeyPair {
 
 /// A request for a name, with more wishes than the policy grants.
 pub fn csr(key: &KeyPair, names: &[&str]) -> Vec<u8> {
+    csr_with(key, names, Vec::new())
+}
+
+/// A request that carries a nonce as its challengePassword, in hexadecimal digits.
+pub fn csr_answering(key: &KeyPair, nonce: &[u8]) -> Vec<u8> {
+    let digits: String = nonce.iter().map(|octet| format!("{octet:02x}")).collect();
+    let len = u8::try_from(digits.len()).unwrap();
+    let values = [&[0x31, len + 2, 0x13, len][..], digits.as_bytes()].concat();
+    csr_with(key, &["a.example"], vec![rcgen::Attribute { oid: &[1, 2, 840, 113549, 1, 9, 7], values }])
+}
+
+fn csr_with(key: &KeyPair, names: &[&str], attributes: Vec<rcgen::Attribute>) -> Vec<u8> {
     let mut params = CertificateParams::default();
     params.distinguished_name = rcgen::DistinguishedName::new();
     params.distinguished_name.push(DnType::CommonName, names[0]);
@@ -202,7 +216,7 @@ pub fn csr(key: &KeyPair, names: &[&str]) -> Vec<u8> {
     params
         .custom_extensions
         .push(CustomExtension::from_oid_content(&[1, 3, 6, 1, 4, 1, 99999, 1], vec![5, 0]));
-    params.serialize_request(key).unwrap().der().to_vec()
+    params.serialize_request_with_attributes(key, attributes).unwrap().der().to_vec()
 }
 
 /// A self-signed certificate of an authority, in DER.
@@ -221,6 +235,7 @@ pub struct Device {
     root: Vec<u8>,
     f9: Vec<u8>,
     f9_issuer: Issuer<'static, KeyPair>,
+    root_issuer: Issuer<'static, KeyPair>,
     pub anchors: AnchorSet,
 }
 
@@ -236,7 +251,37 @@ impl Device {
         let spki = Certificate::from_der(&root).unwrap().tbs().spki_digest();
         let listing = format!("[[anchor]]\nname = \"maker\"\nspki = \"{spki}\"\npurpose = \"{purpose}\"\n");
         let anchors = AnchorSet::load(&[AnchorFile { name: "root.der", bytes: &root }], &listing).unwrap();
-        Device { root, f9: f9.der().to_vec(), f9_issuer: Issuer::new(f9_params, f9_key), anchors }
+        Device {
+            root,
+            f9: f9.der().to_vec(),
+            f9_issuer: Issuer::new(f9_params, f9_key),
+            root_issuer: Issuer::new(root_params, root_key),
+            anchors,
+        }
+    }
+
+    /// The deployment knows a list of the root, of the hour before [`NOW`], that names the token's certificate or nobody.
+    pub fn with_list(mut self, until: i64, is_revoked: bool) -> Device {
+        let moment = |at: i64| rcgen::date_time_ymd(1970, 1, 1) + Duration::from_secs(at.unsigned_abs());
+        let serial = Certificate::from_der(&self.f9).unwrap().tbs().serial().to_vec();
+        let revoked = rcgen::RevokedCertParams {
+            serial_number: SerialNumber::from_slice(&serial),
+            revocation_time: moment(NOW - 7200),
+            reason_code: None,
+            invalidity_date: None,
+        };
+        let list = rcgen::CertificateRevocationListParams {
+            this_update: moment(NOW - 3600),
+            next_update: moment(until),
+            crl_number: SerialNumber::from(1u64),
+            issuing_distribution_point: None,
+            revoked_certs: if is_revoked { vec![revoked] } else { Vec::new() },
+            key_identifier_method: rcgen::KeyIdMethod::Sha256,
+        };
+        let mut data = RevocationData::default();
+        data.add_crls("root.crl", list.signed_by(&self.root_issuer).unwrap().der()).unwrap();
+        self.anchors = self.anchors.with_revocation(data);
+        self
     }
 
     /// SHA-256 of the root's subjectPublicKeyInfo.

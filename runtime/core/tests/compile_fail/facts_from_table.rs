@@ -9,7 +9,8 @@ fn attempt(appraised: &mut Appraised, table: FactTable) {
 }
 
 fn assemble(facts: Facts, csr: Sha256Digest) -> Appraised {
-    Appraised { facts, items: Vec::new(), csr, anchors: None, catalogues: Vec::new(), statements: Vec::new() }
+    let (items, catalogues, statements, revocation) = (Vec::new(), Vec::new(), Vec::new(), (Vec::new(), None));
+    Appraised { facts, items, csr, anchors: None, catalogues, statements, revocation, challenge: None }
 }
 
 fn main() {}

@@ -144,10 +144,10 @@ impl Crl {
         self.is_partial
     }
 
-    pub(super) fn describe(&self) -> List<'_> {
+    pub(super) fn describe(&self) -> List {
         List {
             kind: "crl",
-            name: &self.name,
+            name: self.name.clone(),
             digest: self.digest,
             from: self.this_update,
             until: self.next_update,

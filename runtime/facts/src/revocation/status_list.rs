@@ -107,8 +107,14 @@ impl StatusList {
         self.entries.get(index).map(|(_, status)| *status)
     }
 
-    pub(super) fn describe(&self) -> List<'_> {
-        List { kind: "status-list", name: &self.name, digest: self.digest, from: self.at, until: self.until }
+    pub(super) fn describe(&self) -> List {
+        List {
+            kind: "status-list",
+            name: self.name.clone(),
+            digest: self.digest,
+            from: self.at,
+            until: self.until,
+        }
     }
 }
 

@@ -16,6 +16,7 @@ use fixture::Fixture;
 use gate::Gate;
 use pkic_compiler::{Expect, TestCase, TestRow};
 use pkic_runtime::bundle::Loaded;
+use pkic_runtime::challenge::Nonce;
 use pkic_runtime::decide::{Change, Decided, Request, decide};
 use pkic_runtime::report::Requirement;
 use report::{Results, Row};
@@ -160,7 +161,7 @@ fn run_row(
         authority: None,
         issuer: None,
         changes: &changes,
-        nonce: fixture.nonce.as_deref(),
+        nonce: fixture.nonce.as_deref().map_or(Nonce::None, Nonce::Remembered),
         activation: fixture.activation.as_ref(),
         now: at,
         admit_test_anchors: test.anchors_test,

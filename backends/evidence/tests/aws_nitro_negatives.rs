@@ -252,7 +252,7 @@ fn a_nonce_is_compared_and_a_time_is_none() {
 #[test]
 fn a_public_key_is_whatever_the_image_says() {
     let raw = |payload: &mut Payload| set(payload, "public_key", Some(Cbor::Bytes(vec![7; 32])));
-    assert_eq!(altered(raw).refusal(), ("parse", "malformed"));
+    assert_eq!(altered(raw).refusal(), ("binding", "key-mismatch"));
     let none = |payload: &mut Payload| set(payload, "public_key", Some(Cbor::Null));
     assert_eq!(altered(none).refusal(), ("format", "field-missing"));
     let unasked = Case { has_request: false, ..altered(none) };

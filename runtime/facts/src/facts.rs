@@ -300,7 +300,8 @@ fn bind(attested: &[u8], origin: Option<&Origin>) -> Result<Binding, Reject> {
     if !origin.possession_proven {
         return Err(Reject::PossessionUnproven { request_key });
     }
-    if PublicKey::from_spki(attested)? != PublicKey::from_spki(&origin.spki)? {
+    // What does not read as a key is none that a request can prove possession of: no key at all, or one of another kind.
+    if PublicKey::from_spki(attested).ok() != Some(PublicKey::from_spki(&origin.spki)?) {
         return Err(Reject::KeyMismatch { request_key, attested_key: Sha256Digest::of(attested) });
     }
     Ok(Binding::RequestKey)

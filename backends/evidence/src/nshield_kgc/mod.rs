@@ -61,6 +61,8 @@ fn is_present(input: &Input<'_>) -> bool {
 fn appraise(input: &Input<'_>) -> Result<Appraised, NotVerified> {
     let bundle = Bundle::open(input)?;
     let module = verify_module(input, &bundle)?;
+    // Before the key's certificate: what a digest refuses needs no DSA check.
+    let world = verify_world(&bundle, &module)?;
     let kml = trusted(&module.project(|module| Ok(module.kml.clone()))?)?;
     let public_key = ncore::KeyData::of("pubkeydata", &bundle.require("pubkeydata")?)?;
     let signed = ncore::signed(bundle.require("kcmsg")?, "kcsig", &bundle.require("kcsig")?)?;
@@ -68,7 +70,7 @@ fn appraise(input: &Input<'_>) -> Result<Appraised, NotVerified> {
     let spki =
         generation.preimage(Generation::key_hash, &public_key.hash_input(), ncore::spki_of_hash_input)?;
     let key = join(&generation, &spki, |generation, spki| Ok((spki.clone(), generation.acl.clone())))?;
-    let statement = match verify_world(&bundle, &module)? {
+    let statement = match world {
         Some(world) => {
             let world_key = join(&module, &world, World::module_key_in)?;
             let owned = join(&module, &world_key, |module, key| Ok((module.serial.clone(), Some(*key))))?;

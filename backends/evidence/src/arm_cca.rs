@@ -25,6 +25,8 @@ use pkic_facts::verified::{CertifiedKey, HashOf, TrustedKey, join, mint};
 pub const FORMAT: Format = Format {
     name: NAME,
     source: "draft-ffm-rats-cca-token-01",
+    proves: "state of platform and realm, layer bound to layer",
+    leaves_open: "anything of a request's key",
     detect: |input| may_be_message(input.evidence.bytes()) && Layers::read(input.evidence.bytes()).is_ok(),
     appraise,
 };

@@ -31,6 +31,8 @@ use std::collections::BTreeMap;
 pub const FORMAT: Format = Format {
     name: NAME,
     source: "AWS Nitro Enclaves NSM API, attestation process",
+    proves: "the measurements of an enclave's image",
+    leaves_open: "that the image keeps its key: compare the measurements",
     detect: |input| find_document(input).is_ok(),
     appraise,
 };

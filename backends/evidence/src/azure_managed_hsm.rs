@@ -35,6 +35,8 @@ use serde_json::Value;
 pub const FORMAT: Format = Format {
     name: NAME,
     source: "Azure Managed HSM key attestation (REST API 7.6)",
+    proves: "the same, in Azure's form",
+    leaves_open: "the pool's owner, unless you list its root",
     detect: |input| find_attestation(input).is_ok(),
     appraise,
 };

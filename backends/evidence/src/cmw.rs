@@ -25,6 +25,8 @@ use serde_json::Value as Json;
 pub const FORMAT: Format = Format {
     name: NAME,
     source: "RFC 9999",
+    proves: "carries other evidence",
+    leaves_open: "by itself nothing",
     detect: |input| message(input).and_then(|message| items(&message)).is_ok(),
     appraise,
 };

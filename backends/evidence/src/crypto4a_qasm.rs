@@ -26,8 +26,14 @@ use std::borrow::Cow;
 use x509_parser::prelude::Pem;
 
 /// The line of this format in the table.
-pub const FORMAT: Format =
-    Format { name: NAME, source: "Crypto4A C4A-302-0043", detect: is_present, appraise };
+pub const FORMAT: Format = Format {
+    name: NAME,
+    source: "Crypto4A C4A-302-0043",
+    proves: "claims of a QASM about a key, signed twice",
+    leaves_open: "what is not claimed",
+    detect: is_present,
+    appraise,
+};
 
 const NAME: &str = "crypto4a-qasm";
 const WHAT: &str = "attestation message";

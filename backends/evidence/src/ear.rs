@@ -21,8 +21,14 @@ use pkic_vocab::words::Words;
 use serde_json::Value;
 
 /// The line of this format in the table.
-pub const FORMAT: Format =
-    Format { name: NAME, source: "draft-ietf-rats-ear-01", detect: |input| peek(input).is_some(), appraise };
+pub const FORMAT: Format = Format {
+    name: NAME,
+    source: "draft-ietf-rats-ear-01",
+    proves: "what an external verifier concludes: `witnessed`",
+    leaves_open: "anything itself",
+    detect: |input| peek(input).is_some(),
+    appraise,
+};
 
 const NAME: &str = "ear";
 const WHAT: &str = "EAT Attestation Result";

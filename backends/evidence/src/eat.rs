@@ -29,6 +29,8 @@ use serde_json::Value as Json;
 pub const FORMAT: Format = Format {
     name: NAME,
     source: "RFC 9711",
+    proves: "what a device says of itself; a key by `cnf`",
+    leaves_open: "how the key is kept",
     detect: |input| Token::read(input.evidence.bytes()).is_ok_and(|token| token.is_eat()),
     appraise,
 };

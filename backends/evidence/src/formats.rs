@@ -14,6 +14,10 @@ pub struct Format {
     pub name: &'static str,
     /// The specification that the file implements.
     pub source: &'static str,
+    /// What a verified item proves.
+    pub proves: &'static str,
+    /// What no item of it proves, and somebody might think that it did.
+    pub leaves_open: &'static str,
     /// Whether the input looks like this format. It reads no further than it must, and never refuses.
     pub detect: fn(&Input<'_>) -> bool,
     /// Appraises the input.

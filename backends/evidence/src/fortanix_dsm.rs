@@ -28,8 +28,14 @@ use pkic_vocab::words::Words;
 use serde_json::Value;
 
 /// The line of this format in the table.
-pub const FORMAT: Format =
-    Format { name: NAME, source: "Fortanix DSM key attestation", detect: is_present, appraise };
+pub const FORMAT: Format = Format {
+    name: NAME,
+    source: "Fortanix DSM key attestation",
+    proves: "DSM generated the key, and it never leaves",
+    leaves_open: "that the cluster is on Fortanix hardware, unless its enrollment says so",
+    detect: is_present,
+    appraise,
+};
 
 const NAME: &str = "fortanix-dsm";
 

@@ -30,7 +30,14 @@ use pkic_vocab::Value;
 use pkic_vocab::words::Words;
 
 /// The line of this format in the table.
-pub const FORMAT: Format = Format { name: NAME, source: "GSMA SGP.22", detect: is_present, appraise };
+pub const FORMAT: Format = Format {
+    name: NAME,
+    source: "GSMA SGP.22",
+    proves: "the key is an eUICC's, with its EID",
+    leaves_open: "origin and export: accreditation asks for them",
+    detect: is_present,
+    appraise,
+};
 
 const NAME: &str = "gsma-euicc";
 

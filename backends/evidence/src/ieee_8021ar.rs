@@ -22,7 +22,14 @@ use pkic_vocab::Value;
 use pkic_vocab::words::Words;
 
 /// The line of this format in the table.
-pub const FORMAT: Format = Format { name: NAME, source: "IEEE 802.1AR-2018", detect: is_present, appraise };
+pub const FORMAT: Format = Format {
+    name: NAME,
+    source: "IEEE 802.1AR-2018",
+    proves: "the maker's name for the device; with TCG's policies, that the key is fixed in a TPM",
+    leaves_open: "without those policies, where the key is",
+    detect: is_present,
+    appraise,
+};
 
 const NAME: &str = "ieee-8021ar";
 

@@ -22,6 +22,8 @@ use pkic_facts::request::{Attribute, CertificationRequest};
 pub const FORMAT: Format = Format {
     name: NAME,
     source: "draft-ietf-lamps-csr-attestation-29",
+    proves: "carries statements inside a request",
+    leaves_open: "by itself nothing",
     detect: |input| attribute(input).is_some(),
     appraise,
 };

@@ -27,7 +27,14 @@ use pkic_vocab::words::Words;
 use x509_parser::pem::Pem;
 
 /// The line of this format in the table.
-pub const FORMAT: Format = Format { name: NAME, source: "Thales Luna PKC", detect: is_present, appraise };
+pub const FORMAT: Format = Format {
+    name: NAME,
+    source: "Thales Luna PKC",
+    proves: "a Luna module generated the key",
+    leaves_open: "whether its partition may clone or export: `domain` by Thales's word",
+    detect: is_present,
+    appraise,
+};
 
 const NAME: &str = "luna-pkc";
 

@@ -21,8 +21,14 @@ use pkic_vocab::Value;
 use pkic_vocab::words::Words;
 
 /// The line of this format in the table.
-pub const FORMAT: Format =
-    Format { name: NAME, source: "Microchip ATECC608 Trust&GO", detect: is_present, appraise };
+pub const FORMAT: Format = Format {
+    name: NAME,
+    source: "Microchip ATECC608 Trust&GO",
+    proves: "Microchip provisioned the chip, and the key of slot 0 is its own",
+    leaves_open: "other slots; that keys are unreadable, but for Trust&GO parts",
+    detect: is_present,
+    appraise,
+};
 
 const NAME: &str = "microchip-tng";
 

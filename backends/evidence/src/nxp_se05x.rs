@@ -26,8 +26,14 @@ use pkic_vocab::Value;
 use pkic_vocab::words::Words;
 
 /// The line of this format in the table.
-pub const FORMAT: Format =
-    Format { name: NAME, source: "NXP AN12413, applet 7.2", detect: is_present, appraise };
+pub const FORMAT: Format = Format {
+    name: NAME,
+    source: "NXP AN12413, applet 7.2",
+    proves: "origin and policy of an object in an SE05x",
+    leaves_open: "RSA and Ed25519 objects; older applets",
+    detect: is_present,
+    appraise,
+};
 
 const NAME: &str = "nxp-se05x";
 const RESPONSE: &str = "attested response";

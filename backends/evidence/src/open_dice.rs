@@ -1,7 +1,7 @@
 //! Open Profile for DICE: a chain of layer certificates, in X.509 or in CBOR (COSE_Sign1).
 //!
 //! Each certificate has the inputs that its layer was measured by: code, configuration, authority, and a mode. Code hash and mode become a record of
-//! `platform.layers`; a layer in debug or recovery mode, or not configured, is a fact and no refusal. A code hash of zeros is refused. [`crate::dice`] says what a chain proves and what not.
+//! `platform.layers`; a layer in debug or recovery mode, or not configured, is a fact and no refusal. A code hash of zeros is refused. `dice` says what a chain proves and what not.
 //!
 //! The attested key is the last layer's, derived from its secret (CDI), and kept by software of that layer: `key.storage` and `key.export` stay unknown. The first certificate is signed by the UDS key. Its own
 //! certificate is self-signed and anchors nothing: the maker's, or an operator's word on it is the anchor, `[[anchor]]` with the certificate in the folder or `[[key]]` with the key in
@@ -25,7 +25,14 @@ use pkic_facts::reject::{Operand, Reject};
 use pkic_facts::verified::{TrustedKey, Verified, mint};
 
 /// The line of this format in the table.
-pub const FORMAT: Format = Format { name: NAME, source: "Open Profile for DICE 2.5", detect, appraise };
+pub const FORMAT: Format = Format {
+    name: NAME,
+    source: "Open Profile for DICE 2.5",
+    proves: "which code each boot layer ran, and in which mode",
+    leaves_open: "where the last key is kept",
+    detect,
+    appraise,
+};
 
 const NAME: &str = "open-dice";
 

@@ -21,8 +21,14 @@ use pkic_vocab::Value;
 use pkic_vocab::words::Words;
 
 /// The line of this format in the table.
-pub const FORMAT: Format =
-    Format { name: NAME, source: "Infineon OPTIGA Trust M", detect: is_present, appraise };
+pub const FORMAT: Format = Format {
+    name: NAME,
+    source: "Infineon OPTIGA Trust M",
+    proves: "Infineon put the key of object E0F0 into the chip",
+    leaves_open: "keys of other objects; who made the key",
+    detect: is_present,
+    appraise,
+};
 
 const NAME: &str = "optiga-trust-m";
 

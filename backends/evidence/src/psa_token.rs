@@ -25,6 +25,8 @@ use pkic_vocab::words::Words;
 pub const FORMAT: Format = Format {
     name: NAME,
     source: "RFC 9783",
+    proves: "life cycle and measurements of an Arm platform",
+    leaves_open: "anything of a key",
     detect: |input| {
         profile(input.evidence.bytes()).is_some_and(|profile| PROFILES.contains(&profile.as_str()))
     },
@@ -109,16 +111,18 @@ impl Platform {
     /// Says the facts, with further measurements beside the platform's own.
     pub(crate) fn emit(&self, further: &[(String, Vec<u8>)], to: &mut Emission) {
         let (word, is_debug) = match self.lifecycle {
-            0x0000..=0x00ff => ("unknown", None),
-            0x1000..=0x10ff => ("assembly-and-test", None),
-            0x2000..=0x20ff => ("provisioning", None),
-            0x3000..=0x30ff => ("secured", Some(false)),
-            0x4000..=0x40ff => ("debug", Some(true)),
-            0x5000..=0x50ff => ("recoverable-debug", Some(true)),
-            0x6000..=0x60ff => ("decommissioned", None),
-            _ => ("unknown", None),
+            0x1000..=0x10ff => (Some("assembly-and-test"), None),
+            0x2000..=0x20ff => (Some("provisioning"), None),
+            0x3000..=0x30ff => (Some("secured"), Some(false)),
+            0x4000..=0x40ff => (Some("debug"), Some(true)),
+            0x5000..=0x50ff => (Some("recoverable-debug"), Some(true)),
+            0x6000..=0x60ff => (Some("decommissioned"), None),
+            // 0x0000 to 0x00ff is the token's own word for unknown.
+            _ => (None, None),
         };
-        to.statement_word("platform.lifecycle", Words::Lifecycle, word);
+        if let Some(word) = word {
+            to.statement_word("platform.lifecycle", Words::Lifecycle, word);
+        }
         if let Some(is_debug) = is_debug {
             to.statement("platform.debug", Value::Bool(is_debug));
         }

@@ -28,6 +28,8 @@ use roxmltree::{Document, Node, ParsingOptions};
 pub const FORMAT: Format = Format {
     name: NAME,
     source: "Securosys Primus HSM key attestation",
+    proves: "attributes of a key in a Primus HSM",
+    leaves_open: "backups and clones among the owner's devices",
     detect: |input| find_parts(input).is_ok(),
     appraise,
 };

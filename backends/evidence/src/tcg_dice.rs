@@ -4,7 +4,7 @@
 //! keeps at all. Each digest becomes a record of `platform.layers` with the mode that its TcbInfo's flags say; a TcbInfo without digests becomes one without a code hash, and one without flags one
 //! without a mode. A device in debug mode, or not configured, is a fact and no refusal; a digest of zeros is refused. Vendor, model and version of a TcbInfo are
 //! those of a component that a layer names by itself, and are no facts about the module. A UEID is the device's serial number, the same in every certificate; one of zeros names nobody.
-//! [`crate::dice`] says what a chain proves and what not. Where the last key is kept, and how it was made, no field says.
+//! `dice` says what a chain proves and what not. Where the last key is kept, and how it was made, no field says.
 //!
 //! The first key is the initial identity (IDevID). A maker's CA certifies it, or it is known by a request that the maker kept (Caliptra): then that request is part of the item, and an operator has enrolled its key.
 //! Other vendors' readings are taken: NVIDIA has TcbInfo under an identifier of its own, and RIoT a composite device identity inside a subjectAltName that is no strict
@@ -20,8 +20,14 @@ use pkic_facts::der::{self, Element};
 use pkic_facts::reject::{Operand, Reject};
 
 /// The line of this format in the table.
-pub const FORMAT: Format =
-    Format { name: NAME, source: "TCG DICE Attestation Architecture 1.1", detect, appraise };
+pub const FORMAT: Format = Format {
+    name: NAME,
+    source: "TCG DICE Attestation Architecture 1.1",
+    proves: "firmware digests and flags of each layer",
+    leaves_open: "where the last key is kept",
+    detect,
+    appraise,
+};
 
 const NAME: &str = "tcg-dice";
 

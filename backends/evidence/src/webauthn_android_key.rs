@@ -20,6 +20,8 @@ use pkic_facts::verified::{SignedBytes, TrustedKey, join, mint};
 pub const FORMAT: Format = Format {
     name: NAME,
     source: "W3C Web Authentication Level 3, section 8.4",
+    proves: "as `android-key`, for a WebAuthn key",
+    leaves_open: "who holds the device",
     detect: |input| Object::is_registration(input, "android-key"),
     appraise,
 };

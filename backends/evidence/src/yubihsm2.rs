@@ -22,8 +22,14 @@ use pkic_vocab::Value;
 use pkic_vocab::words::Words;
 
 /// The line of this format in the table.
-pub const FORMAT: Format =
-    Format { name: NAME, source: "Yubico YubiHSM 2 attestation", detect: is_present, appraise };
+pub const FORMAT: Format = Format {
+    name: NAME,
+    source: "Yubico YubiHSM 2 attestation",
+    proves: "origin and capabilities of a key in a YubiHSM 2",
+    leaves_open: "a FIPS mode",
+    detect: is_present,
+    appraise,
+};
 
 const NAME: &str = "yubihsm2";
 

@@ -26,8 +26,14 @@ use pkic_vocab::Value;
 use pkic_vocab::words::Words;
 
 /// The line of this format in the table.
-pub const FORMAT: Format =
-    Format { name: NAME, source: "Yubico PIV Attestation", detect: is_present, appraise };
+pub const FORMAT: Format = Format {
+    name: NAME,
+    source: "Yubico PIV Attestation",
+    proves: "a YubiKey generated the key and never lets it go; firmware, PIN and touch policy",
+    leaves_open: "that the key is still there; a FIPS mode",
+    detect: is_present,
+    appraise,
+};
 
 const NAME: &str = "yubikey-piv";
 /// `fmt` of an attestation object that carries this attestation.

@@ -51,7 +51,7 @@ fn list(made: &Made, named: &[&[u8]]) -> RevocationData {
 
 fn appraised(made: &Made, data: RevocationData, now: i64) -> Appraisal {
     let anchors = made.anchors.clone().with_revocation(data);
-    appraise_with(&[made.request.clone()], Some(&made.request), &anchors, None, now, None)
+    appraise_with(std::slice::from_ref(&made.request), Some(&made.request), &anchors, None, now, None)
 }
 
 fn status_list(entries: &str) -> RevocationData {
@@ -66,7 +66,7 @@ fn status_list(entries: &str) -> RevocationData {
 fn what_lists_in_force_say_is_a_fact() {
     let made = Token::default().make();
     let answer = appraised(&made, list(&made, &[]), NOW);
-    let good = ("statement".to_owned(), "good".to_owned());
+    let good = ("statement".to_owned(), "not-revoked".to_owned());
     assert_eq!(attested(answer.facts.table()).get("evidence.revocation"), Some(&good));
     assert_eq!(answer.facts.not_after(), Some(NEXT_UPDATE));
     for (data, now) in [(RevocationData::default(), NOW), (list(&made, &[]), NEXT_UPDATE + 1)] {

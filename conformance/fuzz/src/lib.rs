@@ -1,5 +1,6 @@
 //! What the targets of evidence and of revocation share.
 use pkic_evidence::appraise::{Appraisal, Input, Verdict, appraise as appraise_detected, appraise_as};
+use pkic_evidence::formats::{Format, by_name};
 use pkic_facts::anchors::{AnchorFile, AnchorSet};
 use pkic_facts::certificate::Certificate;
 use pkic_facts::crypto::Strength;
@@ -7,15 +8,29 @@ use pkic_facts::path::{CaBit, KeyPurpose, PathInput, PathProfile, Validity, veri
 use pkic_facts::request::CertificationRequest;
 use pkic_facts::revocation::{Revocation, RevocationData};
 use pkic_facts::verified::Evidence;
+use std::sync::OnceLock;
 
 /// Any moment will do: 2026-01-01T00:00:00Z.
 const NOW: i64 = 1_767_225_600;
 
-/// Appraises an item of evidence as a format, without an anchor.
-pub fn appraise(format: &str, parts: &[&[u8]]) {
-    let (Some(format), Ok(evidence)) = (pkic_evidence::formats::by_name(format), Evidence::new("fuzz", parts)) else {
-        return;
-    };
+/// What stands between two parts of an item.
+const NEXT_PART: &[u8] = b"\n-- next part --\n";
+
+/// Appraises an item of evidence as the format that `PKIC_FORMAT` names, without an anchor.
+pub fn appraise_named(bytes: &[u8]) {
+    static FORMAT: OnceLock<&Format> = OnceLock::new();
+    let format = FORMAT.get_or_init(|| {
+        let name = std::env::var("PKIC_FORMAT").unwrap_or_default();
+        by_name(&name).unwrap_or_else(|| panic!("PKIC_FORMAT names no format: {name:?}"))
+    });
+    let mut parts = Vec::new();
+    let mut rest = bytes;
+    while let Some(at) = rest.windows(NEXT_PART.len()).position(|window| window == NEXT_PART) {
+        parts.push(&rest[..at]);
+        rest = &rest[at + NEXT_PART.len()..];
+    }
+    parts.push(rest);
+    let Ok(evidence) = Evidence::new("fuzz", &parts) else { return };
     check(&appraise_as(format, &input(&evidence, None, &AnchorSet::default())));
 }
 

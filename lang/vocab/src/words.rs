@@ -208,6 +208,7 @@ const FORMAT: &[WordDef] = &[
     word("tpm2-certify", "TPM2_Certify over a key"),
     word("tpm2-certify-creation", "TPM2_CertifyCreation over a key"),
     word("webauthn-tpm", "WebAuthn attestation statement `tpm`"),
+    word("tcg-csr-idevid", "TCG-CSR-IDEVID (TCG IDevID/IAK profile)"),
     word("lamps-csr-attestation", "attestation attribute of a CSR (draft-ietf-lamps-csr-attestation)"),
     word("yubihsm2", "YubiHSM 2 attestation"),
     word("android-key", "Android Key Attestation"),
@@ -323,7 +324,6 @@ const BOOT: &[WordDef] = &[
 ];
 
 const LIFECYCLE: &[WordDef] = &[
-    word("unknown", "the device does not say"),
     word("assembly-and-test", "being made"),
     word("provisioning", "being given its secrets"),
     word("secured", "in the field, its root of trust closed"),
@@ -340,7 +340,7 @@ const VERIFIER_STATUS: &[WordDef] = &[
 ];
 
 const REVOCATION: &[WordDef] = &[
-    word("good", "a list in force has none of the evidence's certificates"),
+    word("not-revoked", "a list in force has none of the evidence's certificates"),
     word("unpublished", "the vendor publishes no list for them, and the deployment says so"),
 ];
 

@@ -1,11 +1,11 @@
 //! What dated lists say of the certificates on a path. The lists are inputs: nothing here fetches anything.
 //!
-//! Two kinds: revocation lists of X.509, signed by whoever issued the certificate ([`crl`]), and the status list that
-//! Google publishes for Android's attestation certificates, signed by nobody ([`status_list`]). One rule for both:
+//! Two kinds: revocation lists of X.509, signed by whoever issued the certificate (`crl`), and the status list that
+//! Google publishes for Android's attestation certificates, signed by nobody (`status_list`). One rule for both:
 //!
 //! * A list that names a certificate refuses it, whatever the list's dates. Revocation does not lapse with the list that
 //!   told of it, and a list from after the moment of appraisal is no reason to trust what it names.
-//! * Only lists in force make a path `good`, and only where each certificate below the anchor is covered by one.
+//! * Only lists in force make a path `not-revoked`, and only where each certificate below the anchor is covered by one.
 //! * All else is unknown, which is no fact. `unpublished` is the operator's word about an anchor, and is not taken where
 //!   a list turns up that speaks of the path after all.
 //!
@@ -37,7 +37,7 @@ impl Revocation {
     /// Its word in the vocabulary. What is unknown has none.
     pub const fn word(self) -> Option<&'static str> {
         match self {
-            Revocation::Good => Some("good"),
+            Revocation::Good => Some("not-revoked"),
             Revocation::Unpublished => Some("unpublished"),
             Revocation::Unknown => None,
         }

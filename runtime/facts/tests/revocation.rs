@@ -120,10 +120,12 @@ fn a_path_is_good_where_lists_in_force_cover_all_of_it() {
     assert_eq!(chain.answer(&crls(&[&of_top])), "unknown");
     assert_eq!(chain.answer(&crls(&[&of_middle])), "unknown");
     let both = crls(&[&of_middle, &of_top]);
-    assert_eq!(chain.answer(&both), "good");
+    assert_eq!(chain.answer(&both), "not-revoked");
     let path = chain.verify(&both, &PROFILE, NOW).unwrap();
     assert_eq!((path.revocation(), path.not_after()), (Revocation::Good, Some(UNTIL)));
-    for (now, expected) in [(FROM, "good"), (UNTIL, "good"), (FROM - 1, "unknown"), (UNTIL + 1, "unknown")] {
+    for (now, expected) in
+        [(FROM, "not-revoked"), (UNTIL, "not-revoked"), (FROM - 1, "unknown"), (UNTIL + 1, "unknown")]
+    {
         assert_eq!(chain.answer_at(&both, now), expected, "{now}");
     }
     let unknown = chain.verify(&both, &PROFILE, UNTIL + 1).unwrap();
@@ -193,7 +195,7 @@ fn only_the_issuer_on_the_path_speaks_for_a_certificate() {
     let chain = chain();
     let posing = root(authority("middle"));
     let own = |draft: Draft| chain.with_list(&draft.signed(&chain.middle.key));
-    assert_eq!(own(Draft::of(&chain.middle)), "good");
+    assert_eq!(own(Draft::of(&chain.middle)), "not-revoked");
     assert_eq!(chain.with_list(&Draft::of(&chain.middle).signed(&posing.key)), "unknown", "name without key");
     assert_eq!(chain.with_list(&Draft::of(&chain.middle).naming(LEAF).signed(&posing.key)), "unknown");
     assert_eq!(
@@ -220,7 +222,7 @@ fn every_flip_and_truncation_of_a_list_makes_nothing_good() {
         Draft::of(&chain.middle).naming(LEAF),
         Draft::of(&chain.middle).naming(&[1, 2]).extended(extension(20, false, &[2, 1, 7])),
     ];
-    for (draft, before) in drafts.iter().zip(["revoked", "good"]) {
+    for (draft, before) in drafts.iter().zip(["revoked", "not-revoked"]) {
         let list = draft.signed(&chain.middle.key);
         assert_eq!(chain.answer(&crls(&[&of_top, &list])), before);
         let flips = (0..list.len() * 8).map(|bit| {
@@ -245,7 +247,7 @@ fn numbers_are_compared_however_they_are_encoded() {
         assert_eq!(naming(same), "revoked", "{same:02x?}");
     }
     for other in [&[0xc1, 2, 3, 0][..], &[0xff, 0xc1, 2, 3], &[2, 3], &[0], MIDDLE] {
-        assert_eq!(naming(other), "good", "{other:02x?}");
+        assert_eq!(naming(other), "not-revoked", "{other:02x?}");
     }
     for wrong in [&[][..], &[1; 22]] {
         let list = Draft::of(&chain.middle).naming(wrong).signed(&chain.middle.key);
@@ -318,7 +320,7 @@ fn an_issuer_that_may_not_sign_lists_covers_nobody() {
         chain.with_list(&draft(Draft::of(&chain.middle)).signed(&chain.middle.key))
     };
     let both = || vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
-    assert_eq!(answer(both(), |draft| draft), "good");
+    assert_eq!(answer(both(), |draft| draft), "not-revoked");
     assert_eq!(answer(vec![KeyUsagePurpose::KeyCertSign], |draft| draft), "unknown");
     assert_eq!(answer(vec![KeyUsagePurpose::KeyCertSign], |draft| draft.naming(LEAF)), "revoked");
 }
@@ -328,12 +330,15 @@ fn a_status_list_covers_paths_of_its_formats() {
     let chain = chain();
     let empty = "{\"entries\":{}}";
     let data = status_list(empty, NOW - 60).unwrap();
-    assert_eq!(chain.answer(&data), "good");
+    assert_eq!(chain.answer(&data), "not-revoked");
     let path = chain.verify(&data, &PROFILE, NOW).unwrap();
     assert_eq!(path.not_after(), Some(NOW + 3540));
-    for (now, expected) in
-        [(NOW - 60, "good"), (NOW - 61, "unknown"), (NOW + 3540, "good"), (NOW + 3541, "unknown")]
-    {
+    for (now, expected) in [
+        (NOW - 60, "not-revoked"),
+        (NOW - 61, "unknown"),
+        (NOW + 3540, "not-revoked"),
+        (NOW + 3541, "unknown"),
+    ] {
         assert_eq!(chain.answer_at(&data, now), expected, "{now}");
     }
     let other = PathProfile { format: "yubikey-piv", ..PROFILE };
@@ -352,7 +357,7 @@ fn a_status_list_refuses_whom_it_names() {
     assert_eq!(answer("c10203", "SUSPENDED"), "revoked");
     assert_eq!(answer("12648963", "REVOKED"), "revoked", "in decimal");
     assert_eq!(answer("5a01", "REVOKED"), "revoked", "the intermediate");
-    assert_eq!(answer("c10204", "REVOKED"), "good");
+    assert_eq!(answer("c10204", "REVOKED"), "not-revoked");
     let suspended = status_list(&naming("c10203", "SUSPENDED"), NOW - 100_000).unwrap();
     let Err(Reject::Revoked { status, since, dated, .. }) = chain.verify(&suspended, &PROFILE, NOW) else {
         panic!("a stale list refuses whom it names");

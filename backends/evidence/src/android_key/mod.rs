@@ -9,7 +9,7 @@
 //!   certificate with a description below it. Another is believed only if every described key above it is an attest key:
 //!   one that KeyMint generated and lets sign nothing but certificates that KeyMint fills in itself.
 //! - A described key issues no certificate on the path, and the first certificate must be a described one.
-//! - Whether dates count is said at [`Provisioning`]. The dates of described certificates are the app's choice.
+//! - Whether dates count is said at `Provisioning`. The dates of described certificates are the app's choice.
 //! - Keys of leaked attestation keys are the attack that is seen in practice. Against it helps the vendor's status list
 //!   of certificate serial numbers alone: see `evidence.revocation`.
 //! - A chain of the software implementation verifies where its root, whose intermediate's private key is public, is an
@@ -36,6 +36,8 @@ pub(crate) mod key_description;
 pub const FORMAT: Format = Format {
     name: NAME,
     source: "Android Key Attestation",
+    proves: "where the key is (TEE, StrongBox or software), how it came there, what the device had booted",
+    leaves_open: "who holds the device; any certification",
     detect: |input| input.evidence.parts().iter().any(|part| has_described(part)),
     appraise,
 };

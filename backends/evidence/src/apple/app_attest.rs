@@ -28,6 +28,8 @@ use pkic_vocab::{Value, limits};
 pub const FORMAT: Format = Format {
     name: NAME,
     source: "Apple, Validating apps that connect to your server",
+    proves: "an instance of an app made the key",
+    leaves_open: "anything about a request: such keys sign none",
     detect: |input| Object::is_registration(input, "apple-appattest"),
     appraise,
 };

@@ -28,6 +28,8 @@ use pkic_vocab::words::Words;
 pub const FORMAT: Format = Format {
     name: NAME,
     source: "Apple, Device Management, DevicePropertiesAttestation; draft-ietf-acme-device-attest",
+    proves: "a managed device's key; serial, system, boot security",
+    leaves_open: "where the key is: Apple's practice",
     detect: |input| Object::is_challenge_response(input, "apple") || from_files(input).is_ok(),
     appraise,
 };

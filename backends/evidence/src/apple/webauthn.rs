@@ -19,6 +19,8 @@ use pkic_vocab::Value;
 pub const FORMAT: Format = Format {
     name: NAME,
     source: "W3C Web Authentication Level 3, section 8.8",
+    proves: "Apple certified the key, in a Secure Enclave by its practice",
+    leaves_open: "device and system",
     detect: |input| Object::is_registration(input, "apple"),
     appraise,
 };

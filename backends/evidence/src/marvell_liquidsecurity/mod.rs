@@ -30,6 +30,8 @@ pub(crate) mod response;
 pub const FORMAT: Format = Format {
     name: NAME,
     source: "Marvell LiquidSecurity software key attestation; Google Cloud HSM",
+    proves: "PKCS #11 attributes of a key in a LiquidSecurity module, and whose module it is",
+    leaves_open: "a FIPS mode; clones within the owner's domain",
     detect: |input| find_parts(input).is_ok(),
     appraise,
 };

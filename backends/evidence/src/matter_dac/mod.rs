@@ -37,8 +37,14 @@ mod tlv;
 use declaration::Declaration;
 
 /// The line of this format in the table.
-pub const FORMAT: Format =
-    Format { name: NAME, source: "Matter core specification 1.2", detect: is_present, appraise };
+pub const FORMAT: Format = Format {
+    name: NAME,
+    source: "Matter core specification 1.2",
+    proves: "vendor, product and kind of certification declaration",
+    leaves_open: "where the key is: a rule of the programme, no field",
+    detect: is_present,
+    appraise,
+};
 
 const NAME: &str = "matter-dac";
 

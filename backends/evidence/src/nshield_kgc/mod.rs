@@ -36,8 +36,14 @@ mod statements;
 mod warrant;
 
 /// The line of this format in the table.
-pub const FORMAT: Format =
-    Format { name: NAME, source: "Entrust nShield Key Attestation Format", detect: is_present, appraise };
+pub const FORMAT: Format = Format {
+    name: NAME,
+    source: "Entrust nShield Key Attestation Format",
+    proves: "an nShield generated the key; what its access control list lets it do",
+    leaves_open: "a FIPS mode",
+    detect: is_present,
+    appraise,
+};
 
 const NAME: &str = "nshield-kgc";
 

@@ -32,6 +32,8 @@ mod token;
 pub const FORMAT: Format = Format {
     name: NAME,
     source: "draft-ietf-rats-pkix-key-attestation-07",
+    proves: "PKCS #11 attributes of keys in the signer's module",
+    leaves_open: "what kind of module; the level it claims",
     detect: |input| Item::read(input.evidence.bytes()).is_ok_and(|item| Token::is_present(&item.tbs)),
     appraise,
 };

@@ -25,6 +25,8 @@ use pkic_facts::reject::{Operand, Reject};
 pub const FORMAT: Format = Format {
     name: NAME,
     source: "TCG EK Credential Profile 2.5",
+    proves: "a TPM of that make has this endorsement or attestation key",
+    leaves_open: "anything of another key",
     detect: |input| find_chain(input).is_ok(),
     appraise,
 };

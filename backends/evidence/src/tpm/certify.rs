@@ -20,6 +20,8 @@ use pkic_facts::verified::{HashOf, Verified, join, mint};
 pub const CERTIFY: Format = Format {
     name: Kind::Certify.name(),
     source: "TPM 2.0 Library, Part 3, section 18.2 (TPM2_Certify)",
+    proves: "the key is in the TPM of the attestation key; duplicable or not",
+    leaves_open: "which kind of TPM: a catalogue; when, since the tools sign a constant",
     detect: |input| Kind::Certify.is_in(input),
     appraise: appraise_certify,
 };
@@ -28,6 +30,8 @@ pub const CERTIFY: Format = Format {
 pub const CERTIFY_CREATION: Format = Format {
     name: Kind::Creation.name(),
     source: "TPM 2.0 Library, Part 3, section 18.3 (TPM2_CertifyCreation)",
+    proves: "the same, and that the TPM made the key",
+    leaves_open: "which kind of TPM",
     detect: |input| Kind::Creation.is_in(input),
     appraise: appraise_creation,
 };

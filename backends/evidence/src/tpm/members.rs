@@ -1,6 +1,6 @@
 //! What an attestation by a TPM comes with, taken apart, and how far its attestation key is trusted.
 //!
-//! An item is a container, or files (see [`super::files`]) that have the same parts. The container (see [`crate::container`]) has the members
+//! An item is a container, or files (see `files`) that have the same parts. The container (see [`crate::container`]) has the members
 //! - `attest`: TPMS_ATTEST; `signature`: TPMT_SIGNATURE over it;
 //! - of a certification `public`: TPMT_PUBLIC of the certified key, with or without size; of a creation `creation-data` besides: TPMS_CREATION_DATA;
 //! - of a quote `pcr-values`, if wanted: the quoted registers, one behind the other;

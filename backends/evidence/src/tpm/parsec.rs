@@ -30,6 +30,8 @@ use pkic_facts::verified::{SignedBytes, TrustedKey, join, mint};
 pub const FORMAT: Format = Format {
     name: NAME,
     source: "Parsec key and platform attestation formats",
+    proves: "as `tpm2-certify`; with a platform token, its registers",
+    leaves_open: "which kind of TPM",
     detect: |input| find_tokens(input).is_some(),
     appraise,
 };

@@ -25,6 +25,8 @@ use pkic_vocab::Value;
 pub const FORMAT: Format = Format {
     name: Kind::Quote.name(),
     source: "TPM 2.0 Library, Part 3, section 18.4 (TPM2_Quote)",
+    proves: "what the platform configuration registers held",
+    leaves_open: "anything of a key but the attestation key",
     detect: |input| Kind::Quote.is_in(input),
     appraise,
 };

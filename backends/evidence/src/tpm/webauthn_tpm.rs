@@ -28,6 +28,8 @@ use pkic_facts::verified::{HashOf, SignedBytes, TrustedKey, join, mint};
 pub const FORMAT: Format = Format {
     name: NAME,
     source: "W3C Web Authentication Level 3, section 8.3",
+    proves: "as `tpm2-certify`, for a Windows or ACME key",
+    leaves_open: "which kind of TPM",
     detect: |input| Object::is_of(input, "tpm"),
     appraise,
 };

@@ -23,6 +23,8 @@ use pkic_facts::verified::{SignedBytes, TrustedKey, join, mint};
 pub const FORMAT: Format = Format {
     name: NAME,
     source: "W3C Web Authentication Level 3, section 8.2",
+    proves: "the model (AAGUID) of the authenticator",
+    leaves_open: "where the key is: FIDO's metadata, a catalogue; self attestation proves nothing",
     detect: |input| Object::is_of(input, "packed"),
     appraise,
 };

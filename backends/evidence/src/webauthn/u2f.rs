@@ -22,6 +22,8 @@ use pkic_facts::verified::{SignedBytes, TrustedKey, join, mint};
 pub const FORMAT: Format = Format {
     name: NAME,
     source: "W3C Web Authentication Level 3, section 8.6",
+    proves: "the vendor of the authenticator",
+    leaves_open: "model and place of the key, unless the certificate names them",
     detect: |input| Object::is_of(input, "fido-u2f"),
     appraise,
 };

@@ -7,7 +7,7 @@ use crate::output::{Answer, Outcome, Page, inert};
 use crate::report::facts::fact_rows;
 use crate::{activation, files, inputs};
 use pkic_evidence::appraise::{Appraisal, Input, Verdict, appraise, refuse};
-use pkic_evidence::formats::FORMATS;
+use pkic_evidence::formats::{FORMATS, by_name};
 use pkic_facts::challenge::Asked;
 use pkic_facts::facts::Binding;
 use pkic_facts::reject::{Reject, Stage};
@@ -197,7 +197,13 @@ fn proven(page: &mut Page, appraisal: &Appraisal) {
     } else {
         page.table("    ", &attested);
     }
-    let others = fact_rows(table, |fact| fact.grade != Grade::Attested);
+    let told = fact_rows(table, |fact| fact.grade == Grade::Witnessed);
+    if !told.is_empty() {
+        page.gap();
+        page.line("  a verifier says, which saw evidence that is not here");
+        page.table("    ", &told);
+    }
+    let others = fact_rows(table, |fact| fact.grade < Grade::Witnessed);
     if !others.is_empty() {
         page.gap();
         page.line("  the request says of itself");
@@ -215,16 +221,28 @@ fn not_proven(page: &mut Page, arguments: &EvidenceShow, appraisal: &Appraisal) 
             open.push(format!("anything: {NOBODY_TRUSTED}"));
         }
         Verdict::Unproven(_) if is_untrusting => open.push(format!("anything: {NOBODY_TRUSTED}")),
-        Verdict::Unproven(Reject::FieldMissing { .. }) => open.push(NOT_ACTIVATED.to_owned()),
+        Verdict::Unproven(Reject::FieldMissing { .. }) if is_of_tpm(appraisal) => {
+            open.push(NOT_ACTIVATED.to_owned());
+        }
         Verdict::Refused(_) => open.push("anything: evidence that is refused yields no facts".to_owned()),
         Verdict::Unproven(_) => {
             open.push("anything: it hangs together, and no trust anchor stands above it".to_owned());
         }
     }
+    if let Some(format) =
+        appraisal.format.and_then(by_name).filter(|_| appraisal.verdict == Verdict::Verified)
+    {
+        open.push(format!("of any item of this format: {}", format.leaves_open));
+    }
     page.line("  it does not prove");
     for line in open {
         page.hanging("    - ", &line);
     }
+}
+
+/// Whether credential activation is what would tie the evidence to an anchor.
+fn is_of_tpm(appraisal: &Appraisal) -> bool {
+    appraisal.format.is_some_and(|format| format.starts_with("tpm2-certify"))
 }
 
 fn left_open(appraisal: &Appraisal) -> Vec<String> {

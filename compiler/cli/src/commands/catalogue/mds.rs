@@ -44,7 +44,7 @@ fn add(rows: &mut Rows, blob: &Blob, model: &Model) {
     let id = format!("fido-mds/{}", model.aaguid);
     let of = Identity { aaguids: vec![model.aaguid.clone()], ..Identity::default() };
     let title = format!("FIDO Metadata Service, BLOB {}: {}", blob.number, model.description);
-    let source = Source { title: title, dated: Day(model.changed) };
+    let source = Source { title, dated: Day(model.changed) };
     let has = |status: &str| model.reports.iter().any(|report| report.status == status);
     if let Some(storage) = storage(model) {
         let (id, of, source) = (id.clone(), of.clone(), source.clone());

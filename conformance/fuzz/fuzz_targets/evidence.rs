@@ -1,0 +1,4 @@
+//! Evidence of the format that `PKIC_FORMAT` names, in one part or more, without an anchor: any bytes are answered, and
+//! nothing is ever verified.
+#![no_main]
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| pkic_fuzz::appraise_named(bytes));

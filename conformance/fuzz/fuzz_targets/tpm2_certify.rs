@@ -1,3 +1,0 @@
-//! Evidence of format `tpm2-certify`, without an anchor: any bytes are answered, and nothing is ever verified.
-#![no_main]
-libfuzzer_sys::fuzz_target!(|bytes: &[u8]| pkic_fuzz::appraise("tpm2-certify", &[bytes]));

@@ -1,3 +1,0 @@
-//! Evidence of format `yubikey-piv`, without an anchor: any bytes are answered, and nothing is ever verified.
-#![no_main]
-libfuzzer_sys::fuzz_target!(|bytes: &[u8]| pkic_fuzz::appraise("yubikey-piv", &[bytes]));

@@ -204,7 +204,7 @@ fn what_software_enforces_is_no_fact() {
 fn versions_of_what_nobody_verified_are_no_facts() {
     let boot =
         |locked, state| facts_of(Description::default().with(root_of_trust(&[0x77; 32], locked, state)));
-    for (locked, state, word) in [(0, 2, "unverified"), (0xff, 3, "failed"), (0, 0, "verified")] {
+    for (locked, state, word) in [(0, 2, "unchecked"), (0xff, 3, "failed"), (0, 0, "verified")] {
         let found = boot(locked, state);
         assert_eq!(found["platform.boot"], word);
         assert!(!found.contains_key("platform.os-patch") && !found.contains_key("platform.os-version"));

@@ -194,7 +194,7 @@ fn what_apple_could_not_verify_is_unknown() {
 #[test]
 fn a_loosened_device_says_so() {
     let boot = |policy: &str| good().but(SECURE_BOOT, Some(policy.as_bytes())).fact("platform.boot");
-    assert_eq!(boot("Permissive Security").as_deref(), Some("unverified"));
+    assert_eq!(boot("Permissive Security").as_deref(), Some("unchecked"));
     assert_eq!(boot("Reduced Security"), None);
     assert_eq!(boot("Some Security"), None);
     let off = good().but(INTEGRITY_PROTECTION, Some(&[2, 1, 1])).fact("platform.integrity-protection");

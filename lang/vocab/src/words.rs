@@ -319,7 +319,7 @@ const LAYER_MODE: &[WordDef] = &[
 const BOOT: &[WordDef] = &[
     word("verified", "the vendor's software alone has booted"),
     word("self-signed", "software that the owner signed has booted"),
-    word("unverified", "anything may have booted"),
+    word("unchecked", "anything may have booted"),
     word("failed", "verification of the boot chain failed"),
 ];
 

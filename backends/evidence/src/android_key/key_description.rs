@@ -244,7 +244,7 @@ impl RootOfTrust {
         let boot = match enumerated("verifiedBootState", state)? {
             0 => "verified",
             1 => "self-signed",
-            2 => "unverified",
+            2 => "unchecked",
             3 => "failed",
             other => {
                 let (expected, found) = (Operand::Word("a VerifiedBootState"), Operand::Number(other.into()));

@@ -126,7 +126,7 @@ impl Device {
     fn boot(&self) -> Option<&'static str> {
         match self.secure_boot.as_deref()? {
             "Full Security" => Some("verified"),
-            "Permissive Security" => Some("unverified"),
+            "Permissive Security" => Some("unchecked"),
             _ => None,
         }
     }

@@ -222,7 +222,12 @@ impl<'a> Inputs<'a> {
         }
         let needed = guard.grade.unwrap_or(row.floor);
         if found < needed {
-            return Some(Why::Grade { found, needed });
+            let is_by_purpose = fact.grade >= needed;
+            return Some(if is_by_purpose {
+                Why::Purpose(fact.purpose)
+            } else {
+                Why::Grade { found, needed }
+            });
         }
         if !fact.basis.within(guard.basis) {
             return Some(Why::Basis { found: fact.basis, needed: guard.basis });

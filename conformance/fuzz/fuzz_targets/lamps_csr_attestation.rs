@@ -1,6 +1,0 @@
-//! Requests that carry evidence inside, without an anchor: any bytes are answered, and nothing is ever verified.
-#![no_main]
-libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {
-    pkic_fuzz::appraise("lamps-csr-attestation", &[bytes]);
-    pkic_fuzz::appraise_inside(bytes);
-});

@@ -221,7 +221,7 @@ pub fn purpose_of(program: &Program, facts: &Facts) -> Purpose {
     let anchors = facts.provenance().into_iter().flat_map(Provenance::anchors);
     let is_told = format_of(facts).is_some_and(|format| format.name() == VERIFIER_RESULT);
     let purpose = |anchor: &AnchorRef| match program.anchors.is_empty() {
-        _ if is_told => purpose_of_verifier(program, anchor),
+        _ if is_told => purpose_of_verifier(program, anchor, facts),
         true => anchor.purpose,
         false => anchor_of(program, anchor, facts).map_or(Purpose::Unspecified, |named| named.purpose),
     };
@@ -248,10 +248,20 @@ fn format_of(facts: &Facts) -> Option<Word> {
     }
 }
 
-fn purpose_of_verifier(program: &Program, key: &AnchorRef) -> Purpose {
+/// Whether the evidence answers our nonce, and so is no older than that.
+fn answers_nonce(facts: &Facts) -> bool {
+    let freshness = path("evidence.freshness").and_then(|path| facts.table().fact(&path));
+    freshness.is_some_and(|fact| matches!(&fact.value, Value::Word(word) if word.name() == "nonce"))
+}
+
+/// A set with a maximum age takes results that answer our nonce alone: a time is the verifier's word.
+fn purpose_of_verifier(program: &Program, key: &AnchorRef, facts: &Facts) -> Purpose {
     let mut sets = program.signers.iter().filter(|set| set.kind == "verifiers");
-    let names = |set: &SignerSet| set.signers.iter().any(|(_, spki)| *spki == key.spki.0);
-    if sets.any(names) { Purpose::Production } else { Purpose::Unspecified }
+    let counts = |set: &SignerSet| {
+        let is_recent = set.age_s_max.is_none() || answers_nonce(facts);
+        is_recent && set.signers.iter().any(|(_, spki)| *spki == key.spki.0)
+    };
+    if sets.any(counts) { Purpose::Production } else { Purpose::Unspecified }
 }
 
 /// The table of these facts, with the purpose of their anchor as the program has it: of attested facts, and of those

@@ -265,20 +265,10 @@ fn rows_take_their_status_from_published_lists() {
     let _ = std::fs::remove_dir_all(&work);
 }
 
-fn base64(work: &Work, bytes: impl AsRef<[u8]>) -> String {
-    work.write("bytes", bytes);
-    String::from_utf8(work.openssl("base64 -A -in bytes")).unwrap()
-}
-
-/// A JWS by the key in `blob.key`, with the certificate in `blob.crt`.
+/// A BLOB by the key in `blob.key`, with the certificate in `blob.crt`.
 fn jws(work: &Work, payload: &str) -> String {
-    let url_safe = |text: String| text.replace('+', "-").replace('/', "_").replace('=', "");
-    let certificate = base64(work, work.openssl("x509 -in blob.crt -outform DER"));
-    let header = format!(r#"{{"alg":"RS256","x5c":["{certificate}"]}}"#);
-    let message = format!("{}.{}", url_safe(base64(work, header)), url_safe(base64(work, payload)));
-    work.write("message", &message);
-    let signature = work.openssl("dgst -sha256 -sign blob.key message");
-    format!("{message}.{}", url_safe(base64(work, signature)))
+    let certificate = work.base64(work.openssl("x509 -in blob.crt -outform DER"));
+    work.jws(&format!(r#"{{"alg":"RS256","x5c":["{certificate}"]}}"#), payload, "blob.key")
 }
 
 const BUILD_MDS: &str = "-o a.pkic --sign key.pem --name fido --sequence 1";

@@ -39,4 +39,21 @@ impl Work {
     pub fn write(&self, name: &str, bytes: impl AsRef<[u8]>) {
         std::fs::write(self.0.join(name), bytes).unwrap();
     }
+
+    pub fn base64(&self, bytes: impl AsRef<[u8]>) -> String {
+        self.write("bytes", bytes);
+        String::from_utf8(self.openssl("base64 -A -in bytes")).unwrap()
+    }
+
+    pub fn base64_url(&self, bytes: impl AsRef<[u8]>) -> String {
+        self.base64(bytes).replace('+', "-").replace('/', "_").replace('=', "")
+    }
+
+    /// A JWS by the RSA key in a file.
+    pub fn jws(&self, header: &str, payload: &str, key: &str) -> String {
+        let message = format!("{}.{}", self.base64_url(header), self.base64_url(payload));
+        self.write("message", &message);
+        let signature = self.openssl(&format!("dgst -sha256 -sign {key} message"));
+        format!("{message}.{}", self.base64_url(signature))
+    }
 }

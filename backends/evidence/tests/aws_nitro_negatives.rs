@@ -15,10 +15,11 @@ use pkic_evidence::Appraisal;
 use pkic_facts::anchors::{AnchorFile, AnchorSet};
 use pkic_facts::der;
 use rcgen::{
-    BasicConstraints, Certificate, CertificateParams, DistinguishedName, DnType, IsCa, Issuer, KeyPair,
-    PKCS_ECDSA_P384_SHA384, PublicKeyData as _, SigningKey as _, date_time_ymd,
+    Certificate, CertificateParams, Issuer, KeyPair, PKCS_ECDSA_P384_SHA384, PublicKeyData as _,
+    SigningKey as _, date_time_ymd,
 };
 use std::time::Duration;
+use support::chain::{authority_of, named};
 use support::{appraise_with, attested};
 
 /// 2027-01-01, when the certificate of the enclave begins. It lives three hours.
@@ -71,19 +72,6 @@ fn key() -> KeyPair {
     KeyPair::generate_for(&PKCS_ECDSA_P384_SHA384).unwrap()
 }
 
-fn named(common_name: &str) -> CertificateParams {
-    let mut params = CertificateParams::default();
-    params.distinguished_name = DistinguishedName::new();
-    params.distinguished_name.push(DnType::CommonName, common_name);
-    params
-}
-
-fn authority(common_name: &str) -> CertificateParams {
-    let mut params = named(common_name);
-    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-    params
-}
-
 fn issued(
     params: &CertificateParams,
     key: &KeyPair,
@@ -129,7 +117,8 @@ impl Case {
         let [root_key, zone_key, instance_key, enclave_key, other_key, subject] = keys.as_slice() else {
             unreachable!()
         };
-        let (root, zone, instance) = (authority("aws.nitro-enclaves"), authority("zone"), authority("i-0"));
+        let (root, zone, instance) =
+            (authority_of("aws.nitro-enclaves"), authority_of("zone"), authority_of("i-0"));
         let root_certificate = root.self_signed(root_key).unwrap();
         let zone_certificate = issued(&zone, zone_key, &root, root_key);
         let listed_key = if self.is_authority_swapped { other_key } else { instance_key };

@@ -15,10 +15,10 @@ use base64::engine::general_purpose::STANDARD;
 use pkic_evidence::Appraisal;
 use pkic_facts::anchors::{AnchorFile, AnchorSet};
 use rcgen::{
-    BasicConstraints, CertificateParams, DistinguishedName, DnType, IsCa, Issuer, KeyPair, PKCS_RSA_SHA256,
-    PublicKeyData as _, RsaKeySize, SigningKey as _,
+    CertificateParams, Issuer, KeyPair, PKCS_RSA_SHA256, PublicKeyData as _, RsaKeySize, SigningKey as _,
 };
 use std::sync::OnceLock;
+use support::chain::{authority_of, named};
 use support::{appraise_with, attested};
 
 const NOW: i64 = 1_800_000_000;
@@ -99,26 +99,13 @@ fn text() -> String {
     )
 }
 
-fn named(common_name: &str) -> CertificateParams {
-    let mut params = CertificateParams::default();
-    params.distinguished_name = DistinguishedName::new();
-    params.distinguished_name.push(DnType::CommonName, common_name);
-    params
-}
-
-fn authority(common_name: &str) -> CertificateParams {
-    let mut params = named(common_name);
-    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-    params
-}
-
 impl Case {
     fn appraise(&self) -> Appraisal {
         let keys = keys();
         let pick = |is_other: bool, key: &'static KeyPair| if is_other { &keys.other } else { key };
-        let root = authority("PRIMUS_HSM_ROOTKEY");
+        let root = authority_of("PRIMUS_HSM_ROOTKEY");
         let device = "PRIMUS HSM KEY (SN: 12345678)";
-        let device = if self.is_device_no_authority { named(device) } else { authority(device) };
+        let device = if self.is_device_no_authority { named(device) } else { authority_of(device) };
         let issued = |params: CertificateParams, key: &KeyPair, issuer: &CertificateParams, by: &KeyPair| {
             params.signed_by(key, &Issuer::from_params(issuer, by)).unwrap().pem()
         };

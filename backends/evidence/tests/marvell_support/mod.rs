@@ -3,14 +3,14 @@
 //! Nothing here was made by a device. Names, key sizes and the layout of the answer are those of the samples.
 #![allow(dead_code)]
 
+use crate::support::chain::{authority_of, named};
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use pkic_facts::anchors::{AnchorFile, AnchorSet};
 use pkic_facts::certificate::Certificate;
 use pkic_facts::crypto::Sha256Digest;
 use rcgen::{
-    BasicConstraints, CertificateParams, DistinguishedName, DnType, IsCa, Issuer, KeyPair, PKCS_RSA_SHA256,
-    PublicKeyData as _, RsaKeySize, SigningKey as _,
+    CertificateParams, Issuer, KeyPair, PKCS_RSA_SHA256, PublicKeyData as _, RsaKeySize, SigningKey as _,
 };
 use std::io::Write as _;
 use std::sync::OnceLock;
@@ -190,7 +190,7 @@ impl Case {
 
     pub fn make(&self) -> Made {
         let keys = keys();
-        let (maker, owner) = (authority(self.maker_root), authority(self.owner_root));
+        let (maker, owner) = (authority_of(self.maker_root), authority_of(self.owner_root));
         let card = named(CARD);
         let issued = |params: CertificateParams, key: &KeyPair, issuer: &CertificateParams, by: &KeyPair| {
             params.signed_by(key, &Issuer::from_params(issuer, by)).unwrap()
@@ -206,7 +206,7 @@ impl Case {
         }
         if self.has_owner_chain {
             let card_key = pick(self.is_owner_card_for_other_key, &keys.card);
-            let card_owner = self.card_owner.map_or_else(|| owner.clone(), authority);
+            let card_owner = self.card_owner.map_or_else(|| owner.clone(), authority_of);
             certificates.push(issued(named(CARD), card_key, &card_owner, &keys.owner));
             let partition_key = pick(self.is_owner_partition_for_other_key, &keys.partition);
             certificates.push(issued(named(PARTITION), partition_key, &owner, &keys.owner));
@@ -232,17 +232,4 @@ fn anchors(roots: &[&[u8]; 2], purposes: [Option<&str>; 2]) -> AnchorSet {
     let files: Vec<AnchorFile<'_>> =
         listed.map(|(bytes, _)| AnchorFile { name: "root.der", bytes }).collect();
     AnchorSet::load(&files, &listing).unwrap()
-}
-
-fn named(common_name: &str) -> CertificateParams {
-    let mut params = CertificateParams::default();
-    params.distinguished_name = DistinguishedName::new();
-    params.distinguished_name.push(DnType::CommonName, common_name);
-    params
-}
-
-fn authority(common_name: &str) -> CertificateParams {
-    let mut params = named(common_name);
-    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-    params
 }

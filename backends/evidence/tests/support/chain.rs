@@ -72,6 +72,11 @@ pub fn authority(mut params: CertificateParams) -> CertificateParams {
     params
 }
 
+/// An authority of that common name.
+pub fn authority_of(common_name: &str) -> CertificateParams {
+    authority(named(common_name))
+}
+
 pub fn extended(mut params: CertificateParams, extensions: Vec<CustomExtension>) -> CertificateParams {
     params.custom_extensions = extensions;
     params

@@ -1,11 +1,10 @@
 //! Synthetic chains in Yubico's shape, made afresh for each test: for negatives that each change one thing.
 //!
 //! Nothing here was made by a device. Keys are ECDSA P-256, where Yubico's are RSA: the shape is what matters.
+use super::chain::{authority_of, named};
 use pkic_facts::anchors::{AnchorFile, AnchorSet};
 use pkic_facts::certificate::Certificate;
-use rcgen::{
-    BasicConstraints, CertificateParams, CustomExtension, DistinguishedName, DnType, IsCa, Issuer, KeyPair,
-};
+use rcgen::{CustomExtension, Issuer, KeyPair};
 
 const YUBICO: [u64; 8] = [1, 3, 6, 1, 4, 1, 41482, 3];
 
@@ -61,9 +60,9 @@ impl Token {
     pub fn make(&self) -> Made {
         let keys: Vec<KeyPair> = (0..5).map(|_| KeyPair::generate().unwrap()).collect();
         let [root_key, f9_key, slot_key, forger_key, other_key] = keys.as_slice() else { unreachable!() };
-        let root_params = authority("Synthetic PIV Root");
+        let root_params = authority_of("Synthetic PIV Root");
         let root = root_params.self_signed(root_key).unwrap();
-        let mut f9_params = authority(&self.device);
+        let mut f9_params = authority_of(&self.device);
         f9_params.custom_extensions.push(extension(3, &self.device_firmware));
         if self.has_unknown_critical {
             let mut critical = extension(99, &[5, 0]);
@@ -96,19 +95,6 @@ fn anchors(root: &[u8], purpose: Option<&str>) -> AnchorSet {
     };
     let listing = purpose.map(entry).unwrap_or_default();
     AnchorSet::load(&[AnchorFile { name: "root.der", bytes: root }], &listing).unwrap()
-}
-
-fn named(common_name: &str) -> CertificateParams {
-    let mut params = CertificateParams::default();
-    params.distinguished_name = DistinguishedName::new();
-    params.distinguished_name.push(DnType::CommonName, common_name);
-    params
-}
-
-fn authority(common_name: &str) -> CertificateParams {
-    let mut params = named(common_name);
-    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-    params
 }
 
 fn extension(arc: u64, value: &[u8]) -> CustomExtension {

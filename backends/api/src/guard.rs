@@ -1,0 +1,160 @@
+//! A signer that hangs does not hang its caller.
+//!
+//! Calls into a device run on a thread of their own and have a deadline. A call that misses it is left behind with its
+//! thread, its answer, should it come, goes nowhere, and the next call starts a new thread on a signer opened anew.
+use crate::error::{Problem, StoreError};
+use crate::observed::Observed;
+use crate::store::{Attester, Signer};
+use crate::uri::KeyUri;
+use pkic_facts::crypto::Scheme;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::mpsc::{self, RecvTimeoutError, Sender};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread;
+use std::time::Duration;
+
+/// Calls that may be left behind before the store counts as gone: each holds a thread and a session.
+pub const ABANDONED_MAX: usize = 16;
+
+/// Opens the signer again after a call was left behind.
+pub type Reopen = dyn Fn() -> Result<Arc<dyn Signer>, StoreError> + Send + Sync;
+
+type Job = Box<dyn FnOnce(&(dyn Signer + 'static)) + Send>;
+
+/// A signer whose every call ends within a time.
+pub struct Guarded {
+    uri: KeyUri,
+    timeout: Duration,
+    reopen: Box<Reopen>,
+    idle: Mutex<Vec<Sender<Job>>>,
+    abandoned: Arc<AtomicUsize>,
+    has_attester: bool,
+}
+
+impl Guarded {
+    /// Guards the signer that `reopen` opens.
+    ///
+    /// # Errors
+    /// That of the first opening.
+    pub fn new(timeout: Duration, reopen: Box<Reopen>) -> Result<Guarded, StoreError> {
+        let first = reopen()?;
+        let (uri, has_attester) = (first.uri().clone(), first.attester().is_some());
+        let idle = Mutex::new(vec![start(first, &uri)?]);
+        let abandoned = Arc::new(AtomicUsize::new(0));
+        Ok(Guarded { uri, timeout, reopen, idle, abandoned, has_attester })
+    }
+
+    fn call<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&(dyn Signer + 'static)) -> Result<T, StoreError> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        let worker = self.worker()?;
+        let (answer, answered) = mpsc::sync_channel(1);
+        let ended = Arc::new(AtomicBool::new(false));
+        let ending = Ending { has_ended: Arc::clone(&ended), abandoned: Arc::clone(&self.abandoned) };
+        let job: Job = Box::new(move |signer| {
+            let _ending = ending;
+            // Nobody waits for an answer that is late.
+            let _ = answer.send(work(signer));
+        });
+        let lost = |what: &str| {
+            StoreError::new(Problem::Unreachable, &self.uri, what, "see the store's own log, and try again")
+        };
+        worker.send(job).map_err(|_| lost("the call could not be started"))?;
+        match answered.recv_timeout(self.timeout) {
+            Ok(answer) => {
+                self.idle().push(worker);
+                answer
+            }
+            Err(RecvTimeoutError::Timeout) => {
+                self.abandoned.fetch_add(1, Ordering::AcqRel);
+                if ended.swap(true, Ordering::AcqRel) {
+                    self.abandoned.fetch_sub(1, Ordering::AcqRel);
+                }
+                let what = format!("the store did not answer within {} ms", self.timeout.as_millis());
+                let help = "see whether the device works; the next call tries anew";
+                Err(StoreError::new(Problem::TimedOut, &self.uri, what, help))
+            }
+            Err(RecvTimeoutError::Disconnected) => Err(lost("the call ended without an answer")),
+        }
+    }
+
+    fn worker(&self) -> Result<Sender<Job>, StoreError> {
+        if let Some(worker) = self.idle().pop() {
+            return Ok(worker);
+        }
+        if self.abandoned.load(Ordering::Acquire) >= ABANDONED_MAX {
+            let what = format!("{ABANDONED_MAX} calls have not come back");
+            let help = "mend the device; calls are taken again when it answers";
+            return Err(StoreError::new(Problem::Unreachable, &self.uri, what, help));
+        }
+        start((self.reopen)()?, &self.uri)
+    }
+
+    fn idle(&self) -> MutexGuard<'_, Vec<Sender<Job>>> {
+        self.idle.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The end of a call, however it ends. Whichever comes second, the end or the deadline, finds the flag set.
+struct Ending {
+    has_ended: Arc<AtomicBool>,
+    abandoned: Arc<AtomicUsize>,
+}
+
+impl Drop for Ending {
+    fn drop(&mut self) {
+        if self.has_ended.swap(true, Ordering::AcqRel) {
+            self.abandoned.fetch_sub(1, Ordering::AcqRel);
+        }
+    }
+}
+
+fn start(signer: Arc<dyn Signer>, uri: &KeyUri) -> Result<Sender<Job>, StoreError> {
+    let (worker, jobs) = mpsc::channel::<Job>();
+    let run = move || jobs.into_iter().for_each(|job| job(signer.as_ref()));
+    thread::Builder::new().name("pkic-store".to_owned()).spawn(run).map_err(|error| {
+        StoreError::new(Problem::Unreachable, uri, error.to_string(), "the machine has no thread left")
+    })?;
+    Ok(worker)
+}
+
+impl Signer for Guarded {
+    fn uri(&self) -> &KeyUri {
+        &self.uri
+    }
+
+    fn spki(&self) -> Result<Vec<u8>, StoreError> {
+        self.call(|signer| signer.spki())
+    }
+
+    fn schemes(&self) -> Result<Vec<Scheme>, StoreError> {
+        self.call(|signer| signer.schemes())
+    }
+
+    fn observed(&self) -> Result<Observed, StoreError> {
+        self.call(|signer| signer.observed())
+    }
+
+    fn sign(&self, scheme: Scheme, message: &[u8]) -> Result<Vec<u8>, StoreError> {
+        let message = message.to_vec();
+        self.call(move |signer| signer.sign(scheme, &message))
+    }
+
+    fn attester(&self) -> Option<&dyn Attester> {
+        self.has_attester.then_some(self)
+    }
+}
+
+impl Attester for Guarded {
+    fn evidence(&self, nonce: &[u8]) -> Result<Vec<u8>, StoreError> {
+        let (nonce, uri) = (nonce.to_vec(), self.uri.clone());
+        self.call(move |signer| match signer.attester() {
+            Some(attester) => attester.evidence(&nonce),
+            None => {
+                let what = "the key attests to nothing any more";
+                Err(StoreError::new(Problem::Unsupported, uri, what, "see the device"))
+            }
+        })
+    }
+}

@@ -7,6 +7,7 @@
 //!
 //! Start with [`decide::Request`], then [`draft::Draft`] and [`decode`]. A policy comes in as a [`bundle::Loaded`].
 pub mod appraise;
+pub mod approvals;
 pub mod authorize;
 pub mod bundle;
 pub mod catalogues;

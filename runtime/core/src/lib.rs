@@ -20,6 +20,7 @@ pub mod draft;
 mod extension;
 pub mod input;
 pub mod issuer;
+pub mod lint;
 mod name;
 pub mod permit;
 pub mod report;

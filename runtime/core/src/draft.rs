@@ -16,6 +16,8 @@ use std::fmt;
 
 mod write;
 
+pub(crate) use write::{signature_algorithm, time};
+
 /// The serial number of a draft.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Serial {

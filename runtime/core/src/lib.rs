@@ -7,16 +7,20 @@
 //!
 //! Start with [`decide::Request`], then [`draft::Draft`] and [`decode`]. A policy comes in as a [`bundle::Loaded`].
 pub mod appraise;
+pub mod approvals;
 pub mod authorize;
 pub mod bundle;
 pub mod catalogues;
+pub mod certificate;
 pub mod challenge;
+pub mod crl;
 pub mod decide;
 pub mod decode;
 pub mod draft;
 mod extension;
 pub mod input;
 pub mod issuer;
+pub mod lint;
 mod name;
 pub mod permit;
 pub mod report;

@@ -90,7 +90,7 @@ pub(super) fn tbs_certificate(
 
 /// The algorithm that the issuer's key signs with. Source: RFC 4055 section 5, RFC 5758 section 3.2, RFC 8410
 /// section 3, RFC 9881 section 2.
-fn signature_algorithm(kind: Option<KeyKind>) -> Result<AlgorithmIdentifierOwned, Unfit> {
+pub(crate) fn signature_algorithm(kind: Option<KeyKind>) -> Result<AlgorithmIdentifierOwned, Unfit> {
     let (algorithm, parameters) = match kind {
         None => (UNSIGNED, None),
         Some(KeyKind::Rsa) => ("1.2.840.113549.1.1.11", Some(Any::null())),
@@ -108,7 +108,8 @@ fn signature_algorithm(kind: Option<KeyKind>) -> Result<AlgorithmIdentifierOwned
     Ok(AlgorithmIdentifierOwned { oid: oid("signature", algorithm)?, parameters })
 }
 
-fn time(moment: i64) -> Result<Time, Unfit> {
+/// A Time, in the form that RFC 5280 section 4.1.2.5 prescribes.
+pub(crate) fn time(moment: i64) -> Result<Time, Unfit> {
     let unfit = || Unfit::new("validity", "the moment is outside 1970 to 9999");
     let seconds = u64::try_from(moment).map_err(|_| unfit())?;
     let moment = DateTime::from_unix_duration(Duration::from_secs(seconds)).map_err(|_| unfit())?;

@@ -202,7 +202,8 @@ impl std::error::Error for Void {}
 
 /// Checks signatures under an approval request, each as `ssh-keygen -Y sign` writes it.
 ///
-/// `asked` is what the caller is about to do, from its own inputs; `request` is what people signed. The caller spends
+/// `asked` is what the caller is about to do, from its own inputs, under the program that is loaded, whichever it
+/// names; `request` is what people signed. The caller spends
 /// [`ApprovalRequest::id`] with the intent record, and lets no permit outlast [`ApprovalRequest::not_after`].
 ///
 /// # Errors

@@ -20,42 +20,8 @@ use pkic_runtime::approvals::exception;
 use pkic_runtime::approvals::{ApprovalId, ApprovalRequest, Approvals, Asked, NAMESPACE, Void, Why, check};
 use pkic_runtime::bundle::Loaded;
 use pkic_vocab::{FactTable, Words};
-use rcgen::{KeyPair, SigningKey};
-use support::{Directory, require};
-
-/// People's keys in files, and the signatures that `ssh-keygen` makes with them.
-struct People(Directory);
-
-impl People {
-    fn new(keys: &[(&str, &str)]) -> People {
-        let directory = Directory::new();
-        for (name, kind) in keys {
-            let mut arguments = vec!["-q", "-N", "", "-C", name, "-f", name];
-            let kind: Vec<&str> = kind.split(' ').collect();
-            arguments.extend(["-t", kind[0]]);
-            arguments.extend(kind.get(1).into_iter().flat_map(|bits| ["-b", *bits]));
-            require(&directory.0, "ssh-keygen", &arguments);
-        }
-        People(directory)
-    }
-
-    fn line(&self, name: &str) -> String {
-        String::from_utf8(self.0.read(&format!("{name}.pub"))).unwrap().trim().to_owned()
-    }
-
-    fn sign(&self, name: &str, namespace: &str, text: &str) -> Vec<u8> {
-        self.sign_with(name, namespace, text, &[])
-    }
-
-    fn sign_with(&self, name: &str, namespace: &str, text: &str, options: &[&str]) -> Vec<u8> {
-        let file = format!("{name}.txt");
-        self.0.write(&file, text);
-        let _ = std::fs::remove_file(self.0.0.join(format!("{file}.sig")));
-        let arguments = [&["-q", "-Y", "sign", "-f", name, "-n", namespace], options, &[&file]].concat();
-        require(&self.0.0, "ssh-keygen", &arguments);
-        self.0.read(&format!("{file}.sig"))
-    }
-}
+use support::Directory;
+use support::ssh::{People, SecurityKey};
 
 fn group(name: &str, members: &[(&str, String)]) -> Group {
     let mut members: Vec<Member> =
@@ -323,63 +289,13 @@ fn the_text_has_one_spelling() {
     assert_eq!(refused(&text.replace("profile: acme.tls\n", "")).line, Some(5));
 }
 
-/// A security key in software: what it signs is what PROTOCOL.u2f says, and `ssh-keygen -Y verify` agrees.
-struct SecurityKey {
-    kind: &'static str,
-    key: KeyPair,
-    blob: Vec<u8>,
-}
-
-fn string(octets: &[u8]) -> Vec<u8> {
-    [&u32::try_from(octets.len()).unwrap().to_be_bytes()[..], octets].concat()
-}
-
-impl SecurityKey {
-    fn new(kind: &'static str) -> SecurityKey {
-        let is_ed25519 = kind.starts_with("sk-ssh");
-        let algorithm = if is_ed25519 { &rcgen::PKCS_ED25519 } else { &rcgen::PKCS_ECDSA_P256_SHA256 };
-        let key = KeyPair::generate_for(algorithm).unwrap();
-        let curve = if is_ed25519 { Vec::new() } else { string(b"nistp256") };
-        let blob = [string(kind.as_bytes()), curve, string(key.public_key_raw()), string(b"ssh:")].concat();
-        SecurityKey { kind, key, blob }
-    }
-
-    fn line(&self) -> String {
-        format!("{} {}", self.kind, STANDARD.encode(&self.blob))
-    }
-
-    fn sign(&self, text: &str, flags: u8) -> Vec<u8> {
-        let digest = |bytes: &[u8]| Sha256Digest::of(bytes).0.to_vec();
-        let parts = [NAMESPACE.as_bytes(), b"", b"sha256", &digest(text.as_bytes())].map(string).concat();
-        let given = [b"SSHSIG".to_vec(), parts].concat();
-        let trailer = [&[flags][..], &7u32.to_be_bytes()].concat();
-        let message = [digest(b"ssh:"), trailer.clone(), digest(&given)].concat();
-        let raw = self.key.sign(&message).unwrap();
-        let raw = if self.kind.starts_with("sk-ssh") {
-            raw
-        } else {
-            // An mpint has the content octets of a DER INTEGER.
-            let r_len = usize::from(raw[3]);
-            [string(&raw[4..4 + r_len]), string(&raw[6 + r_len..])].concat()
-        };
-        let signature = [string(self.kind.as_bytes()), string(&raw), trailer].concat();
-        let namespaces = [NAMESPACE.as_bytes(), b"", b"sha256", &signature].map(string).concat();
-        let whole =
-            [b"SSHSIG".to_vec(), 1u32.to_be_bytes().to_vec(), string(&self.blob), namespaces].concat();
-        let body = STANDARD.encode(whole);
-        let lines: Vec<&str> = body.as_bytes().chunks(70).map(|l| std::str::from_utf8(l).unwrap()).collect();
-        let (begin, end) = ("-----BEGIN SSH SIGNATURE-----", "-----END SSH SIGNATURE-----");
-        format!("{begin}\n{}\n{end}\n", lines.join("\n")).into_bytes()
-    }
-}
-
 #[test]
 fn security_keys_approve_when_they_are_touched() {
     for kind in ["sk-ssh-ed25519@openssh.com", "sk-ecdsa-sha2-nistp256@openssh.com"] {
         let key = SecurityKey::new(kind);
         let loaded = policy(vec![group("acme.officers", &[("alice", key.line())])], &[(1, 0)]);
         let text = request(asked(&loaded)).text();
-        let touched = key.sign(&text, 1);
+        let touched = key.sign(NAMESPACE, &text, 1);
         let directory = Directory::new();
         directory.write("allowed", format!("alice namespaces=\"{NAMESPACE}\" {}\n", key.line()));
         directory.write("text.sig", &touched);
@@ -390,9 +306,9 @@ fn security_keys_approve_when_they_are_touched() {
         assert!(said.status.success(), "{}", String::from_utf8_lossy(&said.stderr));
 
         assert_eq!(checked(&loaded, &[touched]).approvals, [(0, "alice")], "{kind}");
-        let found = checked(&loaded, &[key.sign(&text, 0)]);
+        let found = checked(&loaded, &[key.sign(NAMESPACE, &text, 0)]);
         assert!(matches!(&whys(&found)[..], [Why::UserAbsent { .. }]), "{kind}");
-        let found = checked(&loaded, &[key.sign(&text.replace("unit-7", "unit-8"), 1)]);
+        let found = checked(&loaded, &[key.sign(NAMESPACE, &text.replace("unit-7", "unit-8"), 1)]);
         assert!(matches!(&whys(&found)[..], [Why::SignatureInvalid { .. }]), "{kind}");
     }
 }

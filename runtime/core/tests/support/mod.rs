@@ -1,5 +1,7 @@
 //! Directories of a test's own, tools that others wrote, and DER octet by octet.
 #![allow(dead_code)]
+pub mod ssh;
+
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::atomic::{AtomicUsize, Ordering};

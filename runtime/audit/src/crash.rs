@@ -33,6 +33,11 @@ fn entry(number: u64) -> Entry {
     }
 }
 
+/// What stands beside an entry; beside some nothing does.
+fn beside(number: u64) -> Vec<u8> {
+    if number.is_multiple_of(5) { Vec::new() } else { format!("beside {number}").into_bytes() }
+}
+
 fn open(disk: &Sim) -> Result<Log, LogError> {
     Log::open_on(Arc::new(disk.clone()), Path::new(DIR), key(), LIMITS, None)
 }
@@ -64,7 +69,7 @@ fn work(disk: &Sim) -> (u64, Option<LogError>) {
             if number % 4 == 0 {
                 entry.objects.push(log.put_object(&entry.payload)?);
             }
-            let appended = log.append(entry);
+            let appended = log.append_beside(&beside(number), |_| Ok::<_, LogError>(entry));
             if appended.is_ok() {
                 acknowledged = number + 1;
             } else {
@@ -97,6 +102,10 @@ fn is_whole(disk: &Sim, acknowledged: u64, what: &str) {
     let reader = log.reader().unwrap();
     let verified = reader.verify().unwrap_or_else(|error| panic!("{what}: {error}"));
     assert_eq!((verified.checkpoint.size(), verified.objects_missing), (size + 1, 0), "{what}");
+    for number in (BEFORE..acknowledged).filter(|number| !beside(*number).is_empty()) {
+        let found = reader.beside(number, &Sha256Digest::of(&beside(number))).unwrap();
+        assert_eq!(found, Some(beside(number)), "{what}: beside {number}");
+    }
     for record in reader.entries(BEFORE.min(size)..size) {
         let record = record.unwrap();
         let mut found = record.entry;
@@ -182,7 +191,8 @@ fn a_journal_is_cut_and_changed_at_every_byte() {
     let mut ends = vec![(whole.len(), 0)];
     let mut count = 0u64;
     for batch in batches {
-        whole.extend(record(salt, 10 + count, batch).unwrap());
+        let entries: Vec<&[u8]> = batch.iter().map(Vec::as_slice).collect();
+        whole.extend(record(salt, 10 + count, &entries).unwrap());
         count += batch.len() as u64;
         ends.push((whole.len(), usize::try_from(count).unwrap()));
     }

@@ -42,7 +42,7 @@ pub(crate) fn begin(base: &str) -> (Vec<u8>, Salt) {
 }
 
 /// The record of a batch; nothing where an entry is too long.
-pub(crate) fn record(salt: Salt, first_index: u64, entries: &[Vec<u8>]) -> Option<Vec<u8>> {
+pub(crate) fn record(salt: Salt, first_index: u64, entries: &[&[u8]]) -> Option<Vec<u8>> {
     let mut body = Vec::new();
     entries.iter().try_for_each(|entry| push_entry(&mut body, entry))?;
     let mut record = MAGIC.to_vec();

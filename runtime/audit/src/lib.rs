@@ -11,6 +11,7 @@
 // A refusal carries both sides of its comparison, and is not on a path where its size counts.
 #![allow(clippy::result_large_err)]
 
+mod beside;
 mod checkpoint;
 #[cfg(test)]
 mod crash;
@@ -31,6 +32,7 @@ mod tree;
 mod verify;
 mod writer;
 
+pub use beside::BESIDE_LEN_BYTES_MAX;
 pub use checkpoint::{Checkpoint, Cosignature, SignedCheckpoint};
 pub use entry::{
     Entry, KIND_LEN_BYTES_MAX, OBJECTS_MAX, Part, SEQUENCE_NAME_LEN_BYTES_MAX, SEQUENCES_MAX, SPENDS_MAX,

@@ -3,6 +3,7 @@
 //! Whoever appends finds an order under the lock, where ids are spent, and waits until its entry is on the disk for
 //! good. Of those that wait one leads: it takes all entries that stand in line and writes them with one
 //! synchronisation, while the next ones queue up behind it. There is no thread, no timer and no clock in here.
+use crate::beside::BESIDE_LEN_BYTES_MAX;
 use crate::checkpoint::SignedCheckpoint;
 use crate::disk::{Disk, OsDisk};
 use crate::entry::Entry;
@@ -14,7 +15,7 @@ use crate::objects::Objects;
 use crate::proof::{Tiles, shows_inclusion};
 use crate::reader::{FileTiles, Reader};
 use crate::receipt::Receipt;
-use crate::writer::{Limits, Published, Writer};
+use crate::writer::{Limits, Published, Waiting, Writer};
 use pkic_facts::crypto::Sha256Digest;
 use std::fs::{self, File, TryLockError};
 use std::path::{Path, PathBuf};
@@ -35,7 +36,7 @@ pub struct Log {
 struct State {
     index: Index,
     /// Entries that have an index and are not written.
-    waiting: Vec<Vec<u8>>,
+    waiting: Vec<Waiting>,
     /// Nobody has it but the thread that leads.
     writer: Option<Writer>,
     /// Entries that are on the disk for good.
@@ -124,6 +125,23 @@ impl Log {
         &self,
         write: impl FnOnce(View<'_>) -> Result<Entry, E>,
     ) -> Result<u64, E> {
+        self.append_beside(&[], write)
+    }
+
+    /// As [`Log::append_with`], with bytes that stand beside the entry and that the tree does not cover: the entry
+    /// should hold their SHA-256. They are on the disk for good before the entry is, and [`Log::erase_beside`] takes them
+    /// away. At most [`crate::BESIDE_LEN_BYTES_MAX`].
+    ///
+    /// # Errors
+    /// As [`Log::append_with`]; [`LogError::ObjectTooLong`].
+    pub fn append_beside<E: From<LogError>>(
+        &self,
+        beside: &[u8],
+        write: impl FnOnce(View<'_>) -> Result<Entry, E>,
+    ) -> Result<u64, E> {
+        if beside.len() > BESIDE_LEN_BYTES_MAX {
+            return Err(LogError::ObjectTooLong { len_bytes: beside.len() }.into());
+        }
         let mut state = self.lock_state();
         state.check()?;
         let entry = write(View(&state.index))?;
@@ -134,7 +152,7 @@ impl Log {
         }
         let bytes = entry.encode().map_err(|source| LogError::Entry { index: None, source })?;
         let index = state.index.apply(&entry)?;
-        state.waiting.push(bytes);
+        state.waiting.push(Waiting { entry: bytes, beside: beside.to_vec() });
         while state.durable <= index {
             state = self.step(state, Duty::Commit)?;
         }
@@ -198,6 +216,21 @@ impl Log {
     /// [`LogError::ObjectTooLong`], [`LogError::Io`].
     pub fn put_object(&self, bytes: &[u8]) -> Result<Sha256Digest, LogError> {
         self.objects.put(bytes)
+    }
+
+    /// Takes what stands beside an entry off the disk. The entry stays, with the digest of what is gone.
+    ///
+    /// # Errors
+    /// [`LogError::Io`], [`LogError::Poisoned`].
+    pub fn erase_beside(&self, index: u64) -> Result<(), LogError> {
+        let mut state = self.lock_state();
+        loop {
+            state.check()?;
+            match state.writer.as_mut() {
+                Some(writer) => return writer.erase_beside(index),
+                None => state = self.changed.wait(state).unwrap_or_else(PoisonError::into_inner),
+            }
+        }
     }
 
     /// Keeps a checkpoint that witnesses cosigned, with the signatures of these witnesses alone, and returns how many

@@ -163,6 +163,14 @@ impl Reader {
         Tiles::new(&source, size).consistency(from)
     }
 
+    /// The bytes beside an entry that have this digest; nothing where they were erased.
+    ///
+    /// # Errors
+    /// [`LogError::Io`].
+    pub fn beside(&self, index: u64, digest: &Sha256Digest) -> Result<Option<Vec<u8>>, LogError> {
+        crate::beside::read(self.disk.as_ref(), &self.dir, index, digest)
+    }
+
     /// The object of the side store with this digest; nothing where it is not kept.
     ///
     /// # Errors

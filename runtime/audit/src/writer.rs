@@ -4,6 +4,7 @@
 //! checkpoint are written from memory without any, because the journal can make them again. Now and then, and when a
 //! log is opened, all of them are synchronised and a new journal is begun over the checkpoint of that moment. So at
 //! every moment either the tiles or the journal have what was acknowledged, on the disk for good.
+use crate::beside::{Beside, Frame};
 use crate::checkpoint::{Checkpoint, SignedCheckpoint};
 use crate::disk::{Appender, Disk};
 use crate::entry::Entry;
@@ -46,12 +47,19 @@ pub(crate) struct Published {
     pub(crate) partial: Vec<Tile>,
 }
 
+/// An entry that has an index, with what stands beside it.
+pub(crate) struct Waiting {
+    pub(crate) entry: Vec<u8>,
+    pub(crate) beside: Vec<u8>,
+}
+
 pub(crate) struct Writer {
     disk: Arc<dyn Disk>,
     dir: PathBuf,
     key: Arc<NoteKey>,
     limits: Limits,
     journal: Box<dyn Appender>,
+    beside: Beside,
     salt: Salt,
     journal_len_bytes: usize,
     /// Size of the tree that the journal is over.
@@ -105,6 +113,7 @@ impl Writer {
             key,
             limits,
             journal,
+            beside: Beside::default(),
             salt,
             journal_len_bytes: bytes.len(),
             base: base.size(),
@@ -147,15 +156,27 @@ impl Writer {
     }
 
     /// Puts entries on the disk for good, with one synchronisation.
-    pub(crate) fn commit(&mut self, entries: &[Vec<u8>]) -> Result<(), LogError> {
+    pub(crate) fn commit(&mut self, batch: &[Waiting]) -> Result<(), LogError> {
+        let frames: Vec<Frame<'_>> = (self.edge.size()..)
+            .zip(batch)
+            .filter(|(_, waiting)| !waiting.beside.is_empty())
+            .map(|(index, waiting)| Frame { index, bytes: &waiting.beside })
+            .collect();
+        self.beside.append(self.disk.as_ref(), &self.dir, &frames)?;
+        let entries: Vec<&[u8]> = batch.iter().map(|waiting| waiting.entry.as_slice()).collect();
         let path = self.dir.join(JOURNAL);
         let too_long = || LogError::Damaged { path: path.clone(), what: "an entry is too long for it" };
-        let record = journal::record(self.salt, self.edge.size(), entries).ok_or_else(too_long)?;
+        let record = journal::record(self.salt, self.edge.size(), &entries).ok_or_else(too_long)?;
         self.journal.append(&record).map_err(LogError::io("append to", &path))?;
         self.journal.sync().map_err(LogError::io("synchronise", &path))?;
         self.journal_len_bytes = self.journal_len_bytes.saturating_add(record.len());
         entries.iter().for_each(|entry| self.absorb(entry));
         Ok(())
+    }
+
+    /// Takes what stands beside an entry off the disk.
+    pub(crate) fn erase_beside(&mut self, index: u64) -> Result<(), LogError> {
+        self.beside.erase(self.disk.as_ref(), &self.dir, index)
     }
 
     /// Publishes and begins a new journal where it is time to.

@@ -5,8 +5,8 @@
 mod support;
 
 use pkic_audit::{
-    Entry, EntryError, Log, LogError, NoteError, Part, Reader, Receipt, SignedCheckpoint, Verified,
-    shows_consistency,
+    BESIDE_LEN_BYTES_MAX, Entry, EntryError, Log, LogError, NoteError, Part, Reader, Receipt,
+    SignedCheckpoint, Verified, shows_consistency,
 };
 use pkic_facts::crypto::Sha256Digest;
 use std::collections::BTreeSet;
@@ -345,4 +345,36 @@ fn one_writer_at_a_time_and_no_log_over_another() {
     let kind = Entry { kind: String::from("Not A Word"), ..entry(1) };
     assert_eq!(source(log.append(kind).unwrap_err()), EntryError::Kind);
     assert_eq!(log.append(entry(1)).unwrap(), 1, "a refused entry takes no index");
+}
+
+#[test]
+fn what_stands_beside_an_entry_can_be_erased_and_the_entry_stays() {
+    let dir = Dir::new();
+    let log = log_of(&dir.log(), 0);
+    let texts: Vec<Vec<u8>> = (0..300).map(|number| format!("of a person {number}").into_bytes()).collect();
+    for (number, text) in (0..).zip(&texts) {
+        let index = log.append_beside(text, |_| Ok::<_, LogError>(entry(number))).unwrap();
+        assert_eq!(index, number);
+    }
+    log.publish().unwrap();
+    let reader = log.reader().unwrap();
+    let find = |index: u64| {
+        let text = &texts[usize::try_from(index).unwrap()];
+        (reader.beside(index, &Sha256Digest::of(text)).unwrap(), Some(text.clone()))
+    };
+    for index in [0, 255, 256, 299] {
+        let (found, expected) = find(index);
+        assert_eq!(found, expected);
+        assert_eq!(reader.beside(index, &Sha256Digest::of(b"another")).unwrap(), None);
+        log.erase_beside(index).unwrap();
+        assert_eq!(find(index).0, None);
+        assert!(find(index.saturating_sub(1).max(1)).0.is_some() || index <= 1 || index == 256);
+        reader.entry(index).unwrap();
+    }
+    let index = log.append_beside(b"later", |_| Ok::<_, LogError>(entry(300))).unwrap();
+    assert_eq!(reader.beside(index, &Sha256Digest::of(b"later")).unwrap(), Some(b"later".to_vec()));
+    let long = vec![0; BESIDE_LEN_BYTES_MAX + 1];
+    let refused = log.append_beside(&long, |_| Ok::<_, LogError>(entry(301)));
+    assert!(matches!(refused, Err(LogError::ObjectTooLong { .. })), "{refused:?}");
+    reader.verify().unwrap();
 }

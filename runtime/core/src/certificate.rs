@@ -15,6 +15,9 @@ pub const POISON: &str = "1.3.6.1.4.1.11129.2.4.3";
 /// The extension that holds signed certificate timestamps. Source: RFC 6962 section 3.3.
 pub const SCT_LIST: &str = "1.3.6.1.4.1.11129.2.4.2";
 
+/// `id-alg-unsigned`, as DER writes an OBJECT IDENTIFIER without parameters. Source: RFC 9925 section 3.
+const UNSIGNED: &[u8] = &[0x06, 0x08, 0x2b, 0x06, 0x01, 0x05, 0x05, 0x07, 0x06, 0x24];
+
 /// Tag octet of `extensions` in a tbsCertificate.
 const EXTENSIONS: u32 = 0xa3;
 /// Extensions of one certificate: RFC 5280 defines sixteen.
@@ -82,6 +85,24 @@ impl std::error::Error for AssemblyError {}
 /// [`AssemblyError::TooLarge`]; [`AssemblyError::Malformed`], also for an empty signature.
 pub fn signed(tbs: &[u8], scheme: Scheme, signature: &[u8]) -> Result<Vec<u8>, AssemblyError> {
     assemble("tbsCertificate", limits::CERTIFICATE_LEN_BYTES_MAX, tbs, scheme, signature)
+}
+
+/// An unsigned certificate around a tbsCertificate that names `id-alg-unsigned` (RFC 9925): its signature is empty.
+///
+/// # Errors
+/// [`AssemblyError::SchemeMismatch`] where the tbsCertificate names a signature algorithm; [`AssemblyError::Malformed`].
+pub fn unsigned(tbs: &[u8]) -> Result<Vec<u8>, AssemblyError> {
+    let what = "tbsCertificate";
+    let malformed = || AssemblyError::Malformed { what };
+    let body = wire::only(what, wire::SEQUENCE, tbs).map_err(|_| malformed())?;
+    let fields = wire::elements(what, body, FIELDS_MAX).map_err(|_| malformed())?;
+    let algorithm = fields.iter().find(|field| field.tag == wire::SEQUENCE).ok_or_else(malformed)?;
+    if algorithm.content != UNSIGNED {
+        let inside = Scheme::from_algorithm_identifier(algorithm.raw).ok().map(Scheme::name);
+        return Err(AssemblyError::SchemeMismatch { inside, signature: "none" });
+    }
+    let empty = BitString::from_bytes(&[]).and_then(|bits| bits.to_der()).map_err(|_| malformed())?;
+    element(Tag::Sequence, [tbs, algorithm.raw, &empty].concat()).ok_or_else(malformed)
 }
 
 /// `SEQUENCE { tbs, AlgorithmIdentifier, BIT STRING }`, of a certificate or of a revocation list.

@@ -8,7 +8,7 @@ use der::asn1::{Any, ObjectIdentifier, OctetString, Uint};
 use der::oid::AssociatedOid;
 use der::{Decode, Encode, Sequence};
 use pkic_facts::certificate::Certificate;
-use pkic_facts::crypto::{PublicKey, Scheme};
+use pkic_facts::crypto::{PublicKey, Scheme, Sha256Digest};
 use pkic_facts::der as wire;
 use pkic_vocab::limits;
 use pkic_vocab::time::format_date;
@@ -215,12 +215,53 @@ struct TbsCertList {
     crl_extensions: Vec<Extension>,
 }
 
+/// A tbsCertList that would be signed. [`draft`] alone makes it.
+#[derive(Debug, PartialEq, Eq)]
+pub struct ListDraft {
+    tbs: Vec<u8>,
+    issuer: Sha256Digest,
+    this_update: i64,
+    next_update: i64,
+}
+
+impl ListDraft {
+    /// The exact bytes.
+    pub fn tbs(&self) -> &[u8] {
+        &self.tbs
+    }
+
+    /// SHA-256 of the bytes.
+    pub fn digest(&self) -> Sha256Digest {
+        Sha256Digest::of(&self.tbs)
+    }
+
+    /// SHA-256 of the issuer's subjectPublicKeyInfo.
+    pub fn issuer(&self) -> Sha256Digest {
+        self.issuer
+    }
+
+    /// The moment of the list.
+    pub fn this_update(&self) -> i64 {
+        self.this_update
+    }
+
+    /// The moment by which the next list is there.
+    pub fn next_update(&self) -> i64 {
+        self.next_update
+    }
+
+    /// The bytes, out of the draft.
+    pub(crate) fn into_tbs(self) -> Vec<u8> {
+        self.tbs
+    }
+}
+
 /// Writes the tbsCertList that would be signed: its entries sorted by serial number, with CRL number and the key
 /// identifier of the issuer.
 ///
 /// # Errors
 /// [`ListError`]; the limits are checked before anything is written.
-pub fn draft(input: &ListInput<'_>) -> Result<Vec<u8>, ListError> {
+pub fn draft(input: &ListInput<'_>) -> Result<ListDraft, ListError> {
     let limit = limits::REVOCATION_ENTRIES_MAX;
     if input.revoked.len() > limit {
         return Err(ListError::TooMany { found: input.revoked.len(), limit });
@@ -250,7 +291,10 @@ pub fn draft(input: &ListInput<'_>) -> Result<Vec<u8>, ListError> {
             .map_err(too_large)?,
     };
     let bytes = list.to_der().map_err(too_large)?;
-    if bytes.len() > limit_bytes { Err(ListError::TooLarge { limit_bytes }) } else { Ok(bytes) }
+    if bytes.len() > limit_bytes {
+        return Err(ListError::TooLarge { limit_bytes });
+    }
+    Ok(ListDraft { tbs: bytes, issuer: tbs.spki_digest(), this_update, next_update })
 }
 
 /// The CertificateList in DER: the tbsCertList, the AlgorithmIdentifier that stands in it, and the signature.

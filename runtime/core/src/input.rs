@@ -162,8 +162,8 @@ fn distance(from: &str, to: &str) -> usize {
     row.last().copied().unwrap_or_default()
 }
 
-/// Reads a value of a type from JSON.
-fn read_value(ty: Type, value: &serde_json::Value) -> Result<Value, String> {
+/// Reads a value of a type from JSON. A field of a record that is null or missing is unknown.
+pub(crate) fn read_value(ty: Type, value: &serde_json::Value) -> Result<Value, String> {
     let read = match (ty, value) {
         (Type::Bool, serde_json::Value::Bool(value)) => Value::Bool(*value),
         (Type::Int, serde_json::Value::Number(number)) => {
@@ -182,7 +182,8 @@ fn read_value(ty: Type, value: &serde_json::Value) -> Result<Value, String> {
                 return Err(format!("no field `{name}`"));
             }
             let read = |field: &pkic_vocab::types::RecordField| {
-                object.get(field.name).map(|value| read_value(field.ty, value)).transpose()
+                let given = object.get(field.name).filter(|value| !value.is_null());
+                given.map(|value| read_value(field.ty, value)).transpose()
             };
             Value::Record(fields.iter().map(read).collect::<Result<_, _>>()?)
         }

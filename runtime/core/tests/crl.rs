@@ -47,7 +47,7 @@ impl Ca {
 
     fn list(&self, scheme: Scheme, revoked: &[Revoked]) -> Vec<u8> {
         let tbs = draft(&input(self, revoked)).unwrap();
-        signed(&tbs, scheme, &self.key.sign(&tbs).unwrap()).unwrap()
+        signed(tbs.tbs(), scheme, &self.key.sign(tbs.tbs()).unwrap()).unwrap()
     }
 }
 

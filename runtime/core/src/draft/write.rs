@@ -2,6 +2,7 @@
 use super::DraftInput;
 use crate::extension::HARDWARE_MODULE_NAME;
 use crate::name::is_printable;
+use crate::signature;
 use crate::unfit::Unfit;
 use der::asn1::{
     Any, GeneralizedTime, Ia5String, Int, ObjectIdentifier, OctetString, PrintableStringRef, UtcTime,
@@ -88,24 +89,12 @@ pub(super) fn tbs_certificate(
     tbs.to_der().map_err(encoding("tbsCertificate"))
 }
 
-/// The algorithm that the issuer's key signs with. Source: RFC 4055 section 5, RFC 5758 section 3.2, RFC 8410
-/// section 3, RFC 9881 section 2.
+/// The algorithm that the issuer's key signs with; without an issuer the one of what nobody signs.
 pub(crate) fn signature_algorithm(kind: Option<KeyKind>) -> Result<AlgorithmIdentifierOwned, Unfit> {
-    let (algorithm, parameters) = match kind {
-        None => (UNSIGNED, None),
-        Some(KeyKind::Rsa) => ("1.2.840.113549.1.1.11", Some(Any::null())),
-        Some(KeyKind::P256) => ("1.2.840.10045.4.3.2", None),
-        Some(KeyKind::P384) => ("1.2.840.10045.4.3.3", None),
-        Some(KeyKind::P521) => ("1.2.840.10045.4.3.4", None),
-        Some(KeyKind::Ed25519) => ("1.3.101.112", None),
-        Some(KeyKind::MlDsa44) => ("2.16.840.1.101.3.4.3.17", None),
-        Some(KeyKind::MlDsa65) => ("2.16.840.1.101.3.4.3.18", None),
-        Some(KeyKind::MlDsa87) => ("2.16.840.1.101.3.4.3.19", None),
-        Some(KeyKind::Dsa | KeyKind::HssLms) => {
-            return Err(Unfit::new("signature", "no certificate is signed with a key of this kind"));
-        }
-    };
-    Ok(AlgorithmIdentifierOwned { oid: oid("signature", algorithm)?, parameters })
+    match kind {
+        Some(kind) => signature::algorithm(kind),
+        None => Ok(AlgorithmIdentifierOwned { oid: oid("signature", UNSIGNED)?, parameters: None }),
+    }
 }
 
 /// A Time, in the form that RFC 5280 section 4.1.2.5 prescribes.

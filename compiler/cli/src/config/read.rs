@@ -20,6 +20,8 @@ const VERSION: u64 = 1;
 const TIMEOUT_MS: u64 = 10_000;
 /// The most that it may say: nobody waits longer for a certificate.
 const TIMEOUT_MS_MAX: u64 = 600_000;
+/// Stores, and authorities, of a deployment.
+const TABLES_MAX: usize = 1024;
 /// Bytes of a location in a certificate.
 const LOCATION_LEN_BYTES_MAX: usize = 2048;
 
@@ -73,7 +75,14 @@ fn without_secrets(text: &str, secrets: &[Range<usize>]) -> String {
         }
         start = start.saturating_add(line.len());
     }
-    let is_masked = |at: usize| masked.iter().any(|span| span.contains(&at));
+    masked.sort_by_key(|span| span.start);
+    let (mut later, mut end) = (masked.into_iter().peekable(), 0usize);
+    let mut is_masked = move |at: usize| {
+        while let Some(span) = later.next_if(|span| span.start <= at) {
+            end = end.max(span.end);
+        }
+        at < end
+    };
     text.char_indices()
         .flat_map(|(at, c)| match c {
             c if c.is_whitespace() || !is_masked(at) => std::iter::repeat_n(c, 1),
@@ -141,8 +150,12 @@ fn section(reader: &mut Reader, top: &Table<'_>, section: &schema::Section) -> O
 /// The tables under a name: `[store.a]`, `[store.b]`.
 fn named<'t>(reader: &mut Reader, top: &Table<'t>, section: &str) -> Vec<(At<String>, Table<'t>)> {
     let Some(parent) = table(reader, top, section) else { return Vec::new() };
+    if parent.entries.len() > TABLES_MAX {
+        let message = format!("there are more than {TABLES_MAX} tables under `{section}`");
+        reader.say("E0603", &parent.span, message, "divide the deployment");
+    }
     let mut found = Vec::new();
-    for (key, value) in parent.entries.iter() {
+    for (key, value) in parent.entries.iter().take(TABLES_MAX) {
         let name = At { value: key.get_ref().to_string(), span: key.span() };
         match value.get_ref().as_table() {
             Some(entries) => {

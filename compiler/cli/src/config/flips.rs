@@ -435,6 +435,16 @@ fn a_lab_policy_loads_where_policy_and_deployment_say_lab() {
     for unsigned in ["unsigned.pkib", "text.pki"] {
         assert!(!with(unsigned, false) && !with(unsigned, true), "{unsigned}");
     }
+    // Where no signer is listed, nobody's bundle is loaded either: a lab is no way around the signature.
+    for policy in ["policy.pkib", "other.pkib", "unsigned.pkib", "text.pki"] {
+        for is_lab in [false, true] {
+            let mut deployment = bench.deployment();
+            deployment.insert("policy".to_owned(), Value::from(policy));
+            deployment.insert("lab".to_owned(), Value::from(is_lab));
+            deployment.remove("bundle-signers");
+            assert_eq!(bench.permitted(&deployment.to_string()), None, "{policy}, lab {is_lab}");
+        }
+    }
 }
 
 /// A new setting is read, and a value of another form is told: none is passed over.

@@ -211,6 +211,14 @@ impl KeyUri {
         uri
     }
 
+    /// The same URI with another value of an attribute, or with one more. A name that the scheme lacks changes nothing.
+    pub fn with(&self, name: &str, octets: &[u8]) -> KeyUri {
+        let held = self.attributes.iter().map(|(name, octets)| (*name, octets.as_slice()));
+        let others = held.filter(|(held, _)| *held != name);
+        let attributes: Vec<(&str, &[u8])> = others.chain([(name, octets)]).collect();
+        KeyUri::of(self.scheme, &attributes)
+    }
+
     /// What another tool would read differently in the text that this was read from.
     pub fn warnings(&self) -> &[String] {
         &self.warnings
@@ -408,6 +416,17 @@ mod tests {
             assert_eq!((error.problem, error.what.as_str()), (Problem::Configuration, what), "{text}");
             assert!(!error.help.is_empty() && !error.to_string().contains("1234") || text.contains("1234"));
         }
+    }
+
+    #[test]
+    fn an_attribute_is_changed_in_its_place() {
+        let uri = KeyUri::parse("pkcs11:token=t;object=a?module-path=/m.so", Dialect::Rfc7512).unwrap();
+        assert_eq!(uri.with("object", b"b").to_string(), "pkcs11:token=t;object=b?module-path=/m.so");
+        assert_eq!(
+            uri.with("serial", b"1").to_string(),
+            "pkcs11:token=t;serial=1;object=a?module-path=/m.so"
+        );
+        assert_eq!(uri.with("handle", b"1"), uri);
     }
 
     #[test]

@@ -36,6 +36,12 @@ pub(crate) enum Command {
     /// Seal, show and verify catalogues of modules
     #[command(subcommand)]
     Catalogue(Catalogue),
+    /// Check a deployment file
+    #[command(subcommand)]
+    Config(Config),
+    /// See what a key store holds, and whether it does what it should
+    #[command(subcommand)]
+    Store(Store),
     /// Run the tests that stand in policies
     Test(Test),
     /// Lay out policy files in the one form of the language
@@ -276,6 +282,60 @@ pub(crate) struct CatalogueVerify {
     /// Verify as of this moment [default: the system clock]
     #[arg(long, value_name = "DATE", value_parser = date)]
     pub(crate) at: Option<i64>,
+    /// How to report
+    #[arg(long, value_enum, default_value_t = ShowFormat::Human)]
+    pub(crate) format: ShowFormat,
+}
+
+/// `pkic config`.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Config {
+    /// Check a deployment file, what it names, and whether it fits its policy
+    Check(ConfigCheck),
+}
+
+/// `pkic config check`.
+#[derive(Debug, Args)]
+pub(crate) struct ConfigCheck {
+    /// The deployment file (docs/deployment.md)
+    #[arg(value_name = "FILE", default_value = crate::config::FILE)]
+    pub(crate) file: PathBuf,
+    /// Also open the stores, and compare each authority's key with its certificate
+    #[arg(long)]
+    pub(crate) probe: bool,
+    /// Check as of this moment [default: the system clock]
+    #[arg(long, value_name = "DATE", value_parser = date)]
+    pub(crate) at: Option<i64>,
+    /// How to report
+    #[arg(long, value_enum, default_value_t = CheckFormat::Human)]
+    pub(crate) format: CheckFormat,
+}
+
+/// `pkic store`.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Store {
+    /// Open stores, and list their keys with what each store says of them
+    Probe(StoreProbe),
+}
+
+/// `pkic store probe`.
+#[derive(Debug, Args)]
+pub(crate) struct StoreProbe {
+    /// A store of the deployment file [default: all of them]
+    #[arg(value_name = "NAME")]
+    pub(crate) name: Option<String>,
+    /// The deployment file (docs/deployment.md)
+    #[arg(long, value_name = "FILE", default_value = crate::config::FILE)]
+    pub(crate) config: PathBuf,
+    /// A key's URI that says by itself how to reach its store; no deployment file is read
+    #[arg(long, value_name = "URI", conflicts_with_all = ["name", "config", "key"])]
+    pub(crate) uri: Option<String>,
+    /// One key alone
+    #[arg(long, value_name = "URI", requires = "name")]
+    pub(crate) key: Option<String>,
+    /// Hold the store against everything that pkic expects of one, by signing with the key
+    #[arg(long)]
+    pub(crate) suite: bool,
     /// How to report
     #[arg(long, value_enum, default_value_t = ShowFormat::Human)]
     pub(crate) format: ShowFormat,

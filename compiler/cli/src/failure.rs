@@ -1,4 +1,5 @@
 //! What stops a command before it has an answer, and the exit codes.
+use pkic_backend::error::{Problem, StoreError};
 use pkic_runtime::input::InputError;
 use std::fmt;
 use std::io;
@@ -28,6 +29,14 @@ impl Exit {
         }
     }
 
+    /// A store that was asked for what it does not have is used wrongly; in any other case the store fails.
+    pub(crate) const fn of_store(problem: Problem) -> Exit {
+        match problem {
+            Problem::Configuration | Problem::KeyAmbiguous | Problem::KeyUnknown => Exit::Unreadable,
+            _ => Exit::Device,
+        }
+    }
+
     /// `Holds` where there is nothing to report.
     pub(crate) const fn finding_if(found: bool) -> Exit {
         if found { Exit::Finding } else { Exit::Holds }
@@ -45,12 +54,14 @@ pub(crate) enum Failure {
     TooMany { path: PathBuf, what: &'static str, max: usize },
     /// A file was read and does not hold what it should.
     Content { path: PathBuf, reason: String },
-    /// A policy that does not compile, with all that is wrong with it, laid out.
-    Findings { text: String },
+    /// A policy or deployment file that does not hold, with all that is wrong with it, laid out.
+    Findings { what: &'static str, text: String },
     /// Arguments that do not fit together.
     Usage { reason: String, help: Option<String> },
     /// A file cannot be written.
     Write { path: PathBuf, error: io::Error },
+    /// A key store did not do what it was asked.
+    Store(StoreError),
 }
 
 impl Failure {
@@ -73,6 +84,7 @@ impl Failure {
     pub(crate) const fn exit(&self) -> Exit {
         match self {
             Failure::Write { .. } => Exit::Device,
+            Failure::Store(error) => Exit::of_store(error.problem),
             Failure::Read { .. }
             | Failure::TooLong { .. }
             | Failure::TooMany { .. }
@@ -85,7 +97,7 @@ impl Failure {
     /// What is laid out already, before the error itself.
     pub(crate) fn text(&self) -> &str {
         match self {
-            Failure::Findings { text } => text,
+            Failure::Findings { text, .. } => text,
             _ => "",
         }
     }
@@ -94,8 +106,15 @@ impl Failure {
     pub(crate) fn help(&self) -> Option<&str> {
         match self {
             Failure::Usage { help, .. } => help.as_deref(),
+            Failure::Store(error) => Some(&error.help),
             _ => None,
         }
+    }
+}
+
+impl From<StoreError> for Failure {
+    fn from(error: StoreError) -> Failure {
+        Failure::Store(error)
     }
 }
 
@@ -119,11 +138,12 @@ impl fmt::Display for Failure {
                 write!(f, "cannot read `{}`: it holds more than {max} {what}", path.display())
             }
             Failure::Content { path, reason } => write!(f, "`{}`: {reason}", path.display()),
-            Failure::Findings { .. } => f.write_str("the policy does not compile"),
+            Failure::Findings { what, .. } => f.write_str(what),
             Failure::Usage { reason, .. } => f.write_str(reason),
             Failure::Write { path, error } => {
                 write!(f, "cannot write `{}`: {}", path.display(), reason(error))
             }
+            Failure::Store(error) => write!(f, "{}: {}", error.at, error.what),
         }
     }
 }

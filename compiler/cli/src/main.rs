@@ -9,6 +9,7 @@ mod challenge;
 mod cli;
 mod clock;
 mod commands;
+mod config;
 mod failure;
 mod files;
 mod inputs;
@@ -19,6 +20,7 @@ mod policy;
 mod randomness;
 mod report;
 mod stdlib;
+mod stores;
 mod suggest;
 mod workspace;
 

@@ -3,6 +3,7 @@ mod bundle;
 mod catalogue;
 mod challenge;
 mod check;
+mod config;
 mod doc;
 mod emit;
 mod evaluate;
@@ -11,6 +12,7 @@ mod explain;
 mod fmt;
 mod mandates;
 mod statement;
+mod store;
 mod test;
 
 use crate::World;
@@ -21,6 +23,7 @@ use crate::output::Outcome;
 pub(crate) fn run(command: &Command, world: World) -> Outcome {
     match command {
         Command::Check(arguments) => check::run(arguments, world),
+        Command::Config(what) => config::run(what, world),
         Command::Explain(arguments) => explain::run(arguments, world),
         Command::Doc(arguments) => doc::run(arguments, world),
         Command::Emit(what) => emit::run(what, world),
@@ -30,6 +33,7 @@ pub(crate) fn run(command: &Command, world: World) -> Outcome {
         Command::Bundle(what) => bundle::run(what, world),
         Command::Catalogue(what) => catalogue::run(what, world),
         Command::Statement(what) => statement::run(what, world),
+        Command::Store(what) => store::run(what, world),
         Command::Evaluate(arguments) => evaluate::run(arguments, world),
         Command::Test(arguments) => test::run(arguments, world),
     }

@@ -3,6 +3,8 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use pkic_vocab::{Type, Value, time};
 use std::path::PathBuf;
 
+pub(crate) mod ca;
+
 /// Policy as code for public-key infrastructures: what must hold the key, proven by evidence.
 #[derive(Debug, Parser)]
 #[command(
@@ -55,6 +57,20 @@ pub(crate) enum Command {
     Evidence(Evidence),
     /// Decide a request by a policy
     Evaluate(Box<Evaluate>),
+    /// Decide a request, have the certificate signed, and record both
+    Issue(Box<ca::Issue>),
+    /// Make a lab CA, or certify the keys of authorities
+    #[command(subcommand)]
+    Ca(ca::Ca),
+    /// Revoke a certificate
+    Revoke(Box<ca::Revoke>),
+    /// Sign a list of revoked certificates
+    CrlSign(Box<ca::CrlSign>),
+    /// Prove, verify and search the record
+    #[command(subcommand)]
+    Audit(Box<ca::Audit>),
+    /// Decide a recorded request again, and compare
+    Replay(ca::Replay),
     /// Print a policy, or the language, in another form
     #[command(subcommand)]
     Emit(Emit),

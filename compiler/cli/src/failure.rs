@@ -1,5 +1,8 @@
 //! What stops a command before it has an answer, and the exit codes.
+use pkic_audit::LogError;
 use pkic_backend::error::{Problem, StoreError};
+use pkic_runtime::authority::AuthorityError;
+use pkic_runtime::ca::IssueError;
 use pkic_runtime::input::InputError;
 use std::fmt;
 use std::io;
@@ -37,6 +40,26 @@ impl Exit {
         }
     }
 
+    /// A refusal is a finding; what cannot be read is the caller's; all else is the machine's.
+    pub(crate) fn of_issue(error: &IssueError) -> Exit {
+        match error {
+            IssueError::Refused(..) | IssueError::Lint(_) => Exit::Finding,
+            IssueError::Authority(AuthorityError::Store(error)) => Exit::of_store(error.problem),
+            IssueError::Log(error) => Exit::of_log(error),
+            IssueError::Random(_) => Exit::Device,
+            _ => Exit::Unreadable,
+        }
+    }
+
+    /// A log that another program has, or that the disk does not give, is the machine's; what is spent is a finding.
+    pub(crate) fn of_log(error: &LogError) -> Exit {
+        match error {
+            LogError::AlreadySpent { .. } | LogError::SequenceLower { .. } => Exit::Finding,
+            LogError::Io { .. } | LogError::Locked { .. } | LogError::Poisoned { .. } => Exit::Device,
+            _ => Exit::Unreadable,
+        }
+    }
+
     /// `Holds` where there is nothing to report.
     pub(crate) const fn finding_if(found: bool) -> Exit {
         if found { Exit::Finding } else { Exit::Holds }
@@ -62,6 +85,8 @@ pub(crate) enum Failure {
     Write { path: PathBuf, error: io::Error },
     /// A key store did not do what it was asked.
     Store(StoreError),
+    /// Nothing was issued, or a record was not read, for a reason that is no decision.
+    Issue { exit: Exit, what: String },
 }
 
 impl Failure {
@@ -85,6 +110,7 @@ impl Failure {
         match self {
             Failure::Write { .. } => Exit::Device,
             Failure::Store(error) => Exit::of_store(error.problem),
+            Failure::Issue { exit, .. } => *exit,
             Failure::Read { .. }
             | Failure::TooLong { .. }
             | Failure::TooMany { .. }
@@ -144,6 +170,7 @@ impl fmt::Display for Failure {
                 write!(f, "cannot write `{}`: {}", path.display(), reason(error))
             }
             Failure::Store(error) => write!(f, "{}: {}", error.at, error.what),
+            Failure::Issue { what, .. } => f.write_str(what),
         }
     }
 }

@@ -76,6 +76,20 @@ pub(crate) fn read_policy(path: &Path) -> Result<String, Failure> {
     read_text(path, limits::SOURCE_LEN_BYTES_MAX)
 }
 
+/// Writes a new file that its owner alone may read.
+pub(crate) fn write_private(path: &Path, text: &str) -> Result<(), Failure> {
+    let failed = |error| Failure::Write { path: path.to_path_buf(), error };
+    let mut options = File::options();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::OpenOptionsExt;
+        options.mode(0o600);
+    }
+    let mut file = options.open(path).map_err(failed)?;
+    file.write_all(text.as_bytes()).and_then(|()| file.sync_all()).map_err(failed)
+}
+
 /// Writes a whole file or nothing: a new file beside it takes its place, with its permissions.
 pub(crate) fn write_atomically(path: &Path, bytes: &[u8]) -> Result<(), Failure> {
     let failed = |error| Failure::Write { path: path.to_path_buf(), error };

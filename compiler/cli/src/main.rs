@@ -5,6 +5,7 @@
 //! [`randomness`], and standard output in [`output::deliver`]. Nothing here decides anything: compiler, runtime and
 //! evidence do.
 mod activation;
+mod ca;
 mod challenge;
 mod cli;
 mod clock;
@@ -18,6 +19,7 @@ mod pages;
 mod pem;
 mod policy;
 mod randomness;
+mod records;
 mod report;
 mod stdlib;
 mod stores;

@@ -70,7 +70,8 @@ pub(crate) fn run(arguments: &Evaluate, world: World) -> Outcome {
     }
 }
 
-fn operation(name: &str) -> Result<Word, Failure> {
+/// The word of an operation.
+pub(super) fn operation(name: &str) -> Result<Word, Failure> {
     Words::Operation.word(name).ok_or_else(|| {
         let known = || Words::Operation.words().iter().map(|word| word.name);
         let help = match nearest(name, known()) {

@@ -1,5 +1,7 @@
 //! The commands: one file each.
+mod audit;
 mod bundle;
+mod ca;
 mod catalogue;
 mod challenge;
 mod check;
@@ -10,7 +12,10 @@ mod evaluate;
 mod evidence;
 mod explain;
 mod fmt;
+mod issue;
 mod mandates;
+mod replay;
+mod revoke;
 mod statement;
 mod store;
 mod test;
@@ -35,6 +40,12 @@ pub(crate) fn run(command: &Command, world: World) -> Outcome {
         Command::Statement(what) => statement::run(what, world),
         Command::Store(what) => store::run(what, world),
         Command::Evaluate(arguments) => evaluate::run(arguments, world),
+        Command::Issue(arguments) => issue::run(arguments, world),
+        Command::Ca(what) => ca::run(what, world),
+        Command::Revoke(arguments) => revoke::revoke(arguments, world),
+        Command::CrlSign(arguments) => revoke::crl_sign(arguments, world),
+        Command::Audit(what) => audit::run(what, world),
+        Command::Replay(arguments) => replay::run(arguments, world),
         Command::Test(arguments) => test::run(arguments, world),
     }
 }

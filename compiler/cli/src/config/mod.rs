@@ -12,7 +12,7 @@ mod values;
 #[cfg(test)]
 mod flips;
 
-pub(crate) use data::{At, Deployment, Setting, Store};
+pub(crate) use data::{At, Deployment, Setting, Store, Unloaded};
 
 /// The name that the file has unless another is given.
 pub(crate) const FILE: &str = "pkic.toml";

@@ -174,7 +174,9 @@ fn no_public_half(uri: &KeyUri) -> StoreError {
 
 fn handles(pool: &Pool, session: &Session, key: &PrivateKey, public: Source) -> Answer<Handles> {
     let mechanisms = mechanisms(pool, session, key.handle)?.into();
-    let wants_login = object::flag(session, key.handle, AttributeType::AlwaysAuthenticate)? == Some(true);
+    let always = AttributeType::AlwaysAuthenticate;
+    let wants_login =
+        object::flag_of(&object::read_all(session, key.handle, &[always])?, always) == Some(true);
     Ok(Handles { private: key.handle, key_type: key.key_type, public, mechanisms, wants_login })
 }
 

@@ -1,7 +1,7 @@
-//! Objects of a token: private keys that sign, and their attributes, read one by one, since modules lack some.
+//! Objects of a token: private keys that sign, and their attributes, of which modules lack some.
 use crate::failure::Answer;
 use cryptoki::mechanism::MechanismType;
-use cryptoki::object::{Attribute, AttributeType, KeyType, ObjectClass, ObjectHandle, ParameterSetType};
+use cryptoki::object::{Attribute, AttributeType, KeyType, ObjectClass, ObjectHandle};
 use cryptoki::session::Session;
 use pkic_backend::error::{Problem, StoreError};
 use pkic_backend::uri::KeyUri;
@@ -44,15 +44,22 @@ pub(crate) fn private_keys(session: &Session, uri: Option<&KeyUri>) -> Answer<Ve
     template.extend(named("id").map(Attribute::Id));
     let mut keys = Vec::new();
     for handle in find(session, &template)? {
+        let of = [AttributeType::Sign, AttributeType::Id, AttributeType::Label];
+        let read_now = read_all(session, handle, &of)?;
+        if flag_of(&read_now, AttributeType::Sign) != Some(true) {
+            continue;
+        }
+        // Read by itself: a type that the library does not know would spoil the others.
         let Some(Attribute::KeyType(key_type)) = read(session, handle, AttributeType::KeyType)? else {
             continue;
         };
-        if flag(session, handle, AttributeType::Sign)? != Some(true) {
-            continue;
-        }
-        let id = octets(session, handle, AttributeType::Id)?.unwrap_or_default();
-        let label = octets(session, handle, AttributeType::Label)?.unwrap_or_default();
-        keys.push(PrivateKey { handle, key_type, id, label });
+        let octets = |of| octets_of(&read_now, of).unwrap_or_default().to_vec();
+        keys.push(PrivateKey {
+            handle,
+            key_type,
+            id: octets(AttributeType::Id),
+            label: octets(AttributeType::Label),
+        });
     }
     Ok(keys)
 }
@@ -83,48 +90,54 @@ fn name(key: &PrivateKey) -> String {
 
 /// An attribute; nothing where the object lacks it or the module keeps it back.
 pub(crate) fn read(session: &Session, object: ObjectHandle, of: AttributeType) -> Answer<Option<Attribute>> {
-    Ok(session.get_attributes(object, &[of])?.pop())
+    Ok(read_all(session, object, &[of])?.pop())
 }
 
-/// An attribute that is true or false.
-pub(crate) fn flag(session: &Session, object: ObjectHandle, of: AttributeType) -> Answer<Option<bool>> {
-    Ok(match read(session, object, of)? {
-        Some(
-            Attribute::AlwaysAuthenticate(flag)
-            | Attribute::AlwaysSensitive(flag)
-            | Attribute::Extractable(flag)
-            | Attribute::Local(flag)
-            | Attribute::NeverExtractable(flag)
-            | Attribute::Sensitive(flag)
-            | Attribute::Sign(flag),
-        ) => Some(flag),
+/// Those of some attributes that the object has and the module shows, in one call: a network HSM is far away.
+pub(crate) fn read_all(
+    session: &Session,
+    object: ObjectHandle,
+    of: &[AttributeType],
+) -> Answer<Vec<Attribute>> {
+    Ok(session.get_attributes(object, of)?)
+}
+
+/// Of attributes that were read, one that is true or false.
+pub(crate) fn flag_of(read: &[Attribute], of: AttributeType) -> Option<bool> {
+    match read.iter().find(|attribute| attribute.attribute_type() == of)? {
+        Attribute::AlwaysAuthenticate(flag)
+        | Attribute::AlwaysSensitive(flag)
+        | Attribute::Extractable(flag)
+        | Attribute::Local(flag)
+        | Attribute::NeverExtractable(flag)
+        | Attribute::Sensitive(flag)
+        | Attribute::Sign(flag) => Some(*flag),
         _ => None,
-    })
+    }
+}
+
+/// Of attributes that were read, the octets of one; nothing for none.
+pub(crate) fn octets_of(read: &[Attribute], of: AttributeType) -> Option<&[u8]> {
+    match read.iter().find(|attribute| attribute.attribute_type() == of)? {
+        Attribute::EcParams(octets)
+        | Attribute::EcPoint(octets)
+        | Attribute::Id(octets)
+        | Attribute::Label(octets)
+        | Attribute::Modulus(octets)
+        | Attribute::PublicExponent(octets)
+        | Attribute::PublicKeyInfo(octets)
+        | Attribute::Value(octets)
+            if !octets.is_empty() =>
+        {
+            Some(octets)
+        }
+        _ => None,
+    }
 }
 
 /// An attribute that is octets; nothing for none.
 pub(crate) fn octets(session: &Session, object: ObjectHandle, of: AttributeType) -> Answer<Option<Vec<u8>>> {
-    Ok(match read(session, object, of)? {
-        Some(
-            Attribute::EcParams(octets)
-            | Attribute::EcPoint(octets)
-            | Attribute::Id(octets)
-            | Attribute::Label(octets)
-            | Attribute::Modulus(octets)
-            | Attribute::PublicExponent(octets)
-            | Attribute::PublicKeyInfo(octets)
-            | Attribute::Value(octets),
-        ) if !octets.is_empty() => Some(octets),
-        _ => None,
-    })
-}
-
-/// CKA_PARAMETER_SET.
-pub(crate) fn parameter_set(session: &Session, object: ObjectHandle) -> Answer<Option<ParameterSetType>> {
-    Ok(match read(session, object, AttributeType::ParameterSet)? {
-        Some(Attribute::ParameterSet(set)) => Some(set),
-        _ => None,
-    })
+    Ok(octets_of(&read_all(session, object, &[of])?, of).map(<[u8]>::to_vec))
 }
 
 /// CKA_ALLOWED_MECHANISMS; nothing where the key has no such limit.

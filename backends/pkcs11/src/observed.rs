@@ -10,6 +10,15 @@ use cryptoki::slot::TokenInfo;
 use pkic_backend::observed::Observed;
 use pkic_vocab::words::Words;
 
+/// What is asked of a private key.
+const FLAGS: [AttributeType; 5] = [
+    AttributeType::Local,
+    AttributeType::Extractable,
+    AttributeType::NeverExtractable,
+    AttributeType::Sensitive,
+    AttributeType::AlwaysSensitive,
+];
+
 /// What the token says of itself and of a private key.
 pub(crate) fn of_key(session: &Session, key: ObjectHandle, token: &TokenInfo) -> Answer<Observed> {
     let mut observed = Observed::new();
@@ -17,16 +26,17 @@ pub(crate) fn of_key(session: &Session, key: ObjectHandle, token: &TokenInfo) ->
     observed.text("module.model", token.model());
     observed.text("module.serial", token.serial_number());
     observed.text("module.firmware", &firmware(token));
-    let flag = |of| object::flag(session, key, of);
+    let said = object::read_all(session, key, &FLAGS)?;
+    let flag = |of| object::flag_of(&said, of);
     // A key that was not made here was imported, unwrapped or derived: PKCS #11 does not say which.
-    if flag(AttributeType::Local)? == Some(true) {
+    if flag(AttributeType::Local) == Some(true) {
         observed.word("key.origin", Words::Origin, "generated");
     }
     let extractable = Extractable {
-        now: flag(AttributeType::Extractable)?,
-        never: flag(AttributeType::NeverExtractable)?,
-        sensitive: flag(AttributeType::Sensitive)?,
-        always_sensitive: flag(AttributeType::AlwaysSensitive)?,
+        now: flag(AttributeType::Extractable),
+        never: flag(AttributeType::NeverExtractable),
+        sensitive: flag(AttributeType::Sensitive),
+        always_sensitive: flag(AttributeType::AlwaysSensitive),
     };
     if let Some(word) = extractable.export() {
         observed.word("key.export", Words::Export, word);

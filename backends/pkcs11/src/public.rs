@@ -107,27 +107,28 @@ fn only(
 
 /// The public half out of a key object's own parts.
 fn parts(session: &Session, object: ObjectHandle, key_type: KeyType) -> Answer<Option<Vec<u8>>> {
-    let octets = |of| object::octets(session, object, of);
+    use AttributeType::{Class, EcParams, EcPoint, Modulus, ParameterSet, PublicExponent, Value};
+    let read = |of: &[AttributeType]| object::read_all(session, object, of);
     Ok(match key_type {
         KeyType::RSA => {
-            let both = (octets(AttributeType::Modulus)?, octets(AttributeType::PublicExponent)?);
-            let (Some(modulus), Some(exponent)) = both else { return Ok(None) };
-            rsa(&modulus, &exponent)
+            let said = read(&[Modulus, PublicExponent])?;
+            let modulus = object::octets_of(&said, Modulus);
+            modulus.zip(object::octets_of(&said, PublicExponent)).and_then(|(n, e)| rsa(n, e))
         }
         KeyType::EC | KeyType::EC_EDWARDS => {
-            // CKA_EC_POINT is the public key's alone; a private key has CKA_EC_PARAMS as well.
-            let Some(point) = octets(AttributeType::EcPoint)? else { return Ok(None) };
-            octets(AttributeType::EcParams)?.and_then(|params| elliptic(&params, &point))
+            let said = read(&[EcPoint, EcParams])?;
+            let point = object::octets_of(&said, EcPoint);
+            point.zip(object::octets_of(&said, EcParams)).and_then(|(point, params)| elliptic(params, point))
         }
         KeyType::ML_DSA => {
             // CKA_VALUE of a private key is the private key.
-            let class = object::read(session, object, AttributeType::Class)?;
-            if class != Some(Attribute::Class(ObjectClass::PUBLIC_KEY)) {
+            if object::read(session, object, Class)? != Some(Attribute::Class(ObjectClass::PUBLIC_KEY)) {
                 return Ok(None);
             }
-            let set = object::parameter_set(session, object)?;
-            let value = octets(AttributeType::Value)?;
-            set.zip(value).and_then(|(set, value)| ml_dsa(set, &value))
+            match read(&[ParameterSet, Value])?.as_slice() {
+                [Attribute::ParameterSet(set), Attribute::Value(value)] => ml_dsa(*set, value),
+                _ => None,
+            }
         }
         _ => None,
     })

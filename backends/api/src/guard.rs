@@ -11,7 +11,7 @@ use std::fmt;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::mpsc::{self, RecvTimeoutError, Sender};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::thread;
+use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 /// Calls that may be left behind before the store counts as gone: each holds a thread and a session.
@@ -22,10 +22,17 @@ pub type Reopen = dyn Fn() -> Result<Arc<dyn Signer>, StoreError> + Send + Sync;
 
 type Job = Box<dyn FnOnce() + Send>;
 
-/// Threads on which a store's calls run, each for at most a time.
+/// A thread that waits for jobs.
+struct Worker {
+    jobs: Sender<Job>,
+    thread: JoinHandle<()>,
+}
+
+/// Threads on which a store's calls run, each for at most a time. When it is dropped, all threads have ended but those
+/// whose calls were left behind: libraries of devices keep things by thread, and may not be unloaded under one that ends.
 pub struct Guard {
     timeout: Duration,
-    idle: Mutex<Vec<Sender<Job>>>,
+    idle: Mutex<Vec<Worker>>,
     abandoned: Arc<AtomicUsize>,
 }
 
@@ -57,7 +64,7 @@ impl Guard {
         let lost = |what: &str| {
             StoreError::new(Problem::Unreachable, at, what, "see the store's own log, and try again")
         };
-        worker.send(job).map_err(|_| lost("the call could not be started"))?;
+        worker.jobs.send(job).map_err(|_| lost("the call could not be started"))?;
         match answered.recv_timeout(self.timeout) {
             Ok(answer) => {
                 self.idle().push(worker);
@@ -76,7 +83,7 @@ impl Guard {
         }
     }
 
-    fn worker(&self, at: &dyn fmt::Display) -> Result<Sender<Job>, StoreError> {
+    fn worker(&self, at: &dyn fmt::Display) -> Result<Worker, StoreError> {
         if let Some(worker) = self.idle().pop() {
             return Ok(worker);
         }
@@ -85,16 +92,27 @@ impl Guard {
             let help = "mend the device; calls are taken again when it answers";
             return Err(StoreError::new(Problem::Unreachable, at, what, help));
         }
-        let (worker, jobs) = mpsc::channel::<Job>();
-        let run = move || jobs.into_iter().for_each(|job| job());
-        thread::Builder::new().name("pkic-store".to_owned()).spawn(run).map_err(|error| {
+        let (jobs, taken) = mpsc::channel::<Job>();
+        let run = move || taken.into_iter().for_each(|job| job());
+        let thread = thread::Builder::new().name("pkic-store".to_owned()).spawn(run).map_err(|error| {
             StoreError::new(Problem::Unreachable, at, error.to_string(), "the machine has no thread left")
         })?;
-        Ok(worker)
+        Ok(Worker { jobs, thread })
     }
 
-    fn idle(&self) -> MutexGuard<'_, Vec<Sender<Job>>> {
+    fn idle(&self) -> MutexGuard<'_, Vec<Worker>> {
         lock(&self.idle)
+    }
+}
+
+impl Drop for Guard {
+    fn drop(&mut self) {
+        let idle = std::mem::take(self.idle.get_mut().unwrap_or_else(PoisonError::into_inner));
+        let threads: Vec<JoinHandle<()>> = idle.into_iter().map(|worker| worker.thread).collect();
+        for thread in threads.into_iter().filter(|thread| thread.thread().id() != thread::current().id()) {
+            // A thread that panicked has ended as well.
+            let _ = thread.join();
+        }
     }
 }
 

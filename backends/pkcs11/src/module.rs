@@ -18,7 +18,8 @@ const MODULES_MAX: usize = 64;
 type Entry = Arc<Mutex<Option<Arc<Module>>>>;
 
 /// The modules that a process has loaded. Stores of one module share its context, as PKCS #11 has one per process: hand
-/// the same value to all of them. A module stays loaded as long as this value.
+/// the same value to all of them. A module stays initialised as long as this value or a store of it; it is never unloaded,
+/// since threads of its own, and what it keeps by thread, may outlive it.
 #[derive(Clone, Default)]
 pub struct Modules(Arc<Mutex<BTreeMap<PathBuf, Entry>>>);
 
@@ -72,6 +73,7 @@ impl Module {
         let file = ModuleFile { path: path.display().to_string(), digest: Sha256Digest::of(&octets) };
         drop(octets);
         let context = Pkcs11::new(path).map_err(|error| Failure::Module(error).at(&path.display()))?;
+        std::mem::forget(context.clone());
         let is_ours = match initialize(&context) {
             Ok(()) => true,
             // Another part of this program uses the module.

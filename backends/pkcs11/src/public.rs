@@ -227,6 +227,18 @@ mod tests {
     }
 
     #[test]
+    fn a_parameter_set_of_ml_dsa_is_its_oid() {
+        let kinds = [KeyKind::MlDsa44, KeyKind::MlDsa65, KeyKind::MlDsa87];
+        for ((set, _), kind) in ML_DSA.into_iter().zip(kinds) {
+            let spki = ml_dsa(set.into(), &[7; 1312]).unwrap();
+            assert_eq!(
+                PublicKey::from_spki(&spki).map(|key| (key.kind, key.octets)),
+                Ok((kind, &[7; 1312][..]))
+            );
+        }
+    }
+
+    #[test]
     fn an_rsa_modulus_with_its_highest_bit_set_stays_positive() {
         let key = rsa(&[0xff; 256], &[1, 0, 1]).unwrap();
         let key = PublicKey::from_spki(&key).unwrap();

@@ -14,10 +14,6 @@ use pkic_backend::store::{Signer, schemes_of};
 use pkic_backend::uri::{KeyUri, UriScheme};
 use pkic_facts::crypto::{KeyKind, PublicKey, Scheme, ecdsa_der_of_fixed};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
-
-/// Numbers of opened keys, by which sessions remember their handles.
-static NEXT: AtomicU64 = AtomicU64::new(0);
 
 /// What one session knows of a key.
 #[derive(Debug, Clone)]
@@ -41,7 +37,7 @@ pub(crate) struct TokenKey {
 impl TokenKey {
     /// Opens the one key at a URI.
     pub(crate) fn open(pool: Arc<Pool>, uri: &KeyUri) -> Result<TokenKey, StoreError> {
-        let number = NEXT.fetch_add(1, Ordering::Relaxed);
+        let number = pool.number();
         let (own, spki) = pool.with(uri, |held| {
             let key = object::private_key(&held.session, uri)?;
             let (public, spki) = public_half(&held.session, &key, uri)?;

@@ -7,6 +7,7 @@ use cryptoki::session::Session;
 use pkic_backend::error::{Problem, StoreError};
 use std::collections::HashMap;
 use std::fmt;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -54,18 +55,24 @@ pub(crate) struct Pool {
     idle: Mutex<Idle>,
     returned: Condvar,
     patience: Duration,
+    numbers: AtomicU64,
 }
 
 impl Pool {
     /// No session yet. A caller waits for one at most that long.
     pub(crate) fn new(token: Token, patience: Duration) -> Pool {
         let idle = Idle { sessions: Vec::new(), open: 0, open_max: SESSIONS_MAX, generation: 0 };
-        Pool { token, idle: Mutex::new(idle), returned: Condvar::new(), patience }
+        Pool { token, idle: Mutex::new(idle), returned: Condvar::new(), patience, numbers: AtomicU64::new(0) }
     }
 
     /// The token.
     pub(crate) fn token(&self) -> &Token {
         &self.token
+    }
+
+    /// A number for a key, by which sessions remember its handles.
+    pub(crate) fn number(&self) -> u64 {
+        self.numbers.fetch_add(1, Ordering::Relaxed)
     }
 
     /// Does some work in a session; where the session turns out lost, once more in a new one, and where the module has

@@ -6,6 +6,7 @@
 //!
 //! Start with [`store::KeyStore`] and [`store::Signer`]. A new store implements those two and runs [`suite`].
 pub mod error;
+pub mod file;
 pub mod guard;
 pub mod observed;
 pub mod secret;

@@ -4,11 +4,10 @@ use pkcs8::EncryptedPrivateKeyInfoRef;
 use pkcs8::der::Decode;
 use pkcs8::der::pem::{LineEnding, decode_vec, encode_string};
 use pkic_backend::error::{Problem, StoreError};
+use pkic_backend::file;
 use pkic_backend::secret::{Secret, check_private};
 use pkic_backend::store::{Generator, Identity, KeyStore, Listed, NewKey, Signer};
 use pkic_backend::uri::{KeyUri, UriScheme};
-use std::fs::{File, OpenOptions};
-use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use zeroize::Zeroizing;
@@ -110,65 +109,31 @@ impl Generator for SoftwareStore {
     /// Makes a key in a new file `LABEL.pem`, plain, for its owner alone.
     fn generate(&self, key: &NewKey) -> Result<KeyUri, StoreError> {
         let label = &key.label;
+        file::check_label(label)?;
         let unfit = |problem, what: String, help: &str| StoreError::new(problem, label, what, help);
-        let is_name = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
-        if label.is_empty() || label.starts_with('.') || label.len() > 200 || !label.chars().all(is_name) {
-            let help = "use letters, digits, `-`, `_` and `.`";
-            return Err(unfit(Problem::Configuration, "it is no file name".to_owned(), help));
-        }
         let made = key::generate(key)
             .map_err(|_| unfit(Problem::Answer, "no key was made".to_owned(), "the random source failed"))?;
         let pkcs8 = made.ok_or_else(|| {
             let help = "RSA of 2048, 3072, 4096 or 8192 bits, ECDSA, Ed25519 and ML-DSA are";
             unfit(Problem::Unsupported, "such a key is not made here".to_owned(), help)
         })?;
-        let unwritten = |error: std::io::Error| {
-            unfit(
-                Problem::File,
-                error.to_string(),
-                "choose another label, or give a directory that can be written",
-            )
-        };
         let text = encode_string("PRIVATE KEY", LineEnding::LF, &pkcs8)
             .map_err(|error| unfit(Problem::File, error.to_string(), "the key has no PEM form"))?;
         let text = Zeroizing::new(text);
         let name = format!("{label}.pem");
-        let mut file = create_private(&self.directory.join(&name)).map_err(unwritten)?;
-        file.write_all(text.as_bytes()).and_then(|()| file.sync_all()).map_err(unwritten)?;
+        file::create_private(&self.directory.join(&name), label, text.as_bytes())?;
         Ok(KeyUri::of_file(&name))
     }
 }
 
-/// A new file that its owner alone may use.
-fn create_private(path: &Path) -> std::io::Result<File> {
-    let mut options = OpenOptions::new();
-    options.write(true).create_new(true);
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::OpenOptionsExt;
-        options.mode(0o600);
-    }
-    options.open(path)
-}
-
+/// Reads a key file, which must be its owner's alone.
 fn read(path: &Path, uri: &KeyUri) -> Result<Zeroizing<Vec<u8>>, StoreError> {
-    let unread = |error: std::io::Error| match error.kind() {
-        std::io::ErrorKind::NotFound => {
-            StoreError::key_unknown(uri, format!("there is no file `{}`", path.display()))
-        }
-        _ => StoreError::new(Problem::File, uri, error.to_string(), "give a file that this user can read"),
-    };
-    let file = File::open(path).map_err(unread)?;
-    check_private(path).map_err(|what| {
-        StoreError::new(Problem::Credentials, uri, what, format!("`chmod 600 {}`", path.display()))
-    })?;
-    let mut octets = Zeroizing::new(Vec::new());
-    file.take(FILE_LEN_BYTES_MAX.saturating_add(1)).read_to_end(&mut octets).map_err(unread)?;
-    if octets.len() as u64 > FILE_LEN_BYTES_MAX {
-        let what = format!("it is longer than {FILE_LEN_BYTES_MAX} bytes");
-        return Err(StoreError::new(Problem::File, uri, what, "give a file with one key"));
+    if let Ok(true) = path.try_exists() {
+        check_private(path).map_err(|what| {
+            StoreError::new(Problem::Credentials, uri, what, format!("`chmod 600 {}`", path.display()))
+        })?;
     }
-    Ok(octets)
+    file::read(path, uri, FILE_LEN_BYTES_MAX)
 }
 
 /// The DER of a key file in PEM or DER.

@@ -4,7 +4,8 @@ use crate::cli::ca::{Approvals, Deployed};
 use crate::config::{Deployment, Unloaded};
 use crate::failure::Failure;
 use crate::output::inert;
-use crate::{clock, files, inputs, stores};
+use crate::stores::Stores;
+use crate::{clock, files, inputs};
 use pkic_audit::{KeyKind, Log, NoteKey, VerifierKey};
 use pkic_backend::secret::check_private;
 use pkic_facts::envelope::ENVELOPE_LEN_BYTES_MAX;
@@ -40,6 +41,7 @@ impl Outside for Machine {
 pub(crate) struct Running {
     pub(crate) ca: Ca,
     pub(crate) deployment: Deployment,
+    pub(crate) stores: Stores,
 }
 
 impl Running {
@@ -62,7 +64,7 @@ impl Running {
         let opened = Ca::open(loaded, &bundle, place, trusted(&deployment)?, log, outside);
         // Intents that a crash left open were closed: the record says so.
         let (ca, _) = opened.map_err(|error| failure(&error))?;
-        Ok(Running { ca, deployment })
+        Ok(Running { ca, deployment, stores: Stores::default() })
     }
 
     /// The authority of that name; without one, the first that the profile names.
@@ -72,7 +74,7 @@ impl Running {
             None => self.first_authority(profile)?,
         };
         let (of, store) = self.deployment.authority(&name)?;
-        let opened = stores::open(store).map_err(Failure::Store)?;
+        let opened = self.stores.open(store).map_err(Failure::Store)?;
         let certificate = files::read_bytes(&of.certificate, limits::CERTIFICATE_LEN_BYTES_MAX)?;
         let locations = Locations {
             ca_issuers: of.ca_issuers.clone(),

@@ -6,7 +6,9 @@ use pkic_backend::guard::Guarded;
 use pkic_backend::secret::SecretSource;
 use pkic_backend::store::KeyStore;
 use pkic_backend::uri::{Dialect, KeyUri, UriScheme};
+use pkic_backend_pkcs11::{Modules, Pkcs11Store};
 use pkic_backend_software::SoftwareStore;
+use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -15,7 +17,7 @@ use std::time::Duration;
 /// A store that is ready for use.
 pub(crate) type Opened = Arc<dyn KeyStore>;
 
-type Opener = fn(&Store) -> Result<Opened, StoreError>;
+type Opener = fn(&Stores, &Store) -> Result<Opened, StoreError>;
 
 /// Time that a call may take in a store that no deployment describes.
 const TIMEOUT: Duration = Duration::from_secs(10);
@@ -23,12 +25,12 @@ const TIMEOUT: Duration = Duration::from_secs(10);
 const fn opener(kind: StoreKind) -> Option<Opener> {
     match kind {
         StoreKind::Software => Some(software),
-        StoreKind::AwsKms
-        | StoreKind::AzureKeyVault
-        | StoreKind::GcpKms
-        | StoreKind::Pkcs11
-        | StoreKind::Tpm
-        | StoreKind::YubiHsm => None,
+        StoreKind::Pkcs11 => Some(pkcs11),
+        #[cfg(feature = "tpm")]
+        StoreKind::Tpm => Some(tpm),
+        #[cfg(feature = "yubihsm")]
+        StoreKind::YubiHsm => Some(yubihsm),
+        _ => None,
     }
 }
 
@@ -37,17 +39,31 @@ pub(crate) const fn is_built(kind: StoreKind) -> bool {
     opener(kind).is_some()
 }
 
-/// Opens a store.
-///
-/// # Errors
-/// [`StoreError`] of the store, or of the problem `Configuration` where its kind is not built.
-pub(crate) fn open(store: &Store) -> Result<Opened, StoreError> {
-    let open = opener(store.kind).ok_or_else(|| {
-        let what = format!("stores of the kind `{}` are not built in this binary", store.kind.name());
-        let help = "use a pkic that was built with it";
-        StoreError::new(Problem::Configuration, &store.name.value, what, help)
-    })?;
-    open(store)
+/// The stores that a command has opened, each once, and the PKCS #11 modules that they share.
+#[derive(Default)]
+pub(crate) struct Stores {
+    modules: Modules,
+    opened: RefCell<BTreeMap<String, Opened>>,
+}
+
+impl Stores {
+    /// Opens a store, unless it is open already.
+    ///
+    /// # Errors
+    /// [`StoreError`] of the store, or of the problem `Configuration` where its kind is not built.
+    pub(crate) fn open(&self, store: &Store) -> Result<Opened, StoreError> {
+        if let Some(opened) = self.opened.borrow().get(&store.name.value) {
+            return Ok(Arc::clone(opened));
+        }
+        let open = opener(store.kind).ok_or_else(|| {
+            let what = format!("stores of the kind `{}` are not built in this binary", store.kind.name());
+            let help = "use a pkic that was built with it: docs/stores.md";
+            StoreError::new(Problem::Configuration, &store.name.value, what, help)
+        })?;
+        let opened = open(self, store)?;
+        self.opened.borrow_mut().insert(store.name.value.clone(), Arc::clone(&opened));
+        Ok(opened)
+    }
 }
 
 /// One key of a store. Each call to it ends within that time.
@@ -59,9 +75,49 @@ pub(crate) fn signer(opened: &Opened, uri: &KeyUri, timeout: Duration) -> Result
     Guarded::new(timeout, Box::new(move || opened.signer(&uri)))
 }
 
-fn software(store: &Store) -> Result<Opened, StoreError> {
+fn software(_: &Stores, store: &Store) -> Result<Opened, StoreError> {
     let directory = store.path("directory").map(PathBuf::from).unwrap_or_default();
     Ok(Arc::new(SoftwareStore::new(directory, store.pin()?)))
+}
+
+fn pkcs11(stores: &Stores, store: &Store) -> Result<Opened, StoreError> {
+    let token = KeyUri::parse(store.text("token").unwrap_or("pkcs11:"), store.dialect)?;
+    let module = store.path("module").map(PathBuf::from);
+    let config = pkic_backend_pkcs11::Config { token, module, pin: store.pin()?, timeout: store.timeout };
+    Ok(Arc::new(Pkcs11Store::open(&stores.modules, &config)?))
+}
+
+#[cfg(feature = "tpm")]
+fn tpm(_: &Stores, store: &Store) -> Result<Opened, StoreError> {
+    let config = pkic_backend_tpm::Config {
+        tcti: store.text("device").unwrap_or_default().to_owned(),
+        directory: store.path("directory").map(PathBuf::from),
+        auth: store.pin()?,
+        ..pkic_backend_tpm::Config::default()
+    };
+    Ok(Arc::new(pkic_backend_tpm::TpmStore::open(config)?))
+}
+
+#[cfg(feature = "yubihsm")]
+fn yubihsm(_: &Stores, store: &Store) -> Result<Opened, StoreError> {
+    let unfit =
+        |what: &str, help: &str| StoreError::new(Problem::Configuration, &store.name.value, what, help);
+    let password = store.pin()?.ok_or_else(|| unfit("it has no password", "say `pin-source`"))?;
+    let id = store.natural("auth-key-id").and_then(|id| u16::try_from(id).ok());
+    let id = id.ok_or_else(|| unfit("`auth-key-id` is no identifier", "write 1 to 65535"))?;
+    let connector = store.text("connector").unwrap_or_default();
+    let (address, port) = connector
+        .rsplit_once(':')
+        .ok_or_else(|| unfit("`connector` has no port", "write `127.0.0.1:12345`"))?;
+    let port = port.parse().map_err(|_| unfit("`connector` has no port", "write `127.0.0.1:12345`"))?;
+    let timeout_ms = u64::try_from(store.timeout.as_millis()).unwrap_or(u64::MAX);
+    let config = pkic_backend_yubihsm::Config {
+        address: address.to_owned(),
+        port,
+        timeout_ms,
+        ..pkic_backend_yubihsm::Config::new(id, password)
+    };
+    Ok(Arc::new(pkic_backend_yubihsm::YubiHsmStore::open(config)?))
 }
 
 /// The store that a URI leads to by itself, without a deployment.
@@ -147,7 +203,7 @@ mod tests {
             let settings = BTreeMap::new();
             let store = Store { name, kind, dialect: Dialect::Rfc7512, timeout: TIMEOUT, settings };
             if !is_built(kind) {
-                let error = open(&store).map(drop).unwrap_err();
+                let error = Stores::default().open(&store).map(drop).unwrap_err();
                 assert_eq!(error.problem, Problem::Configuration);
                 assert!(error.what.contains("not built in this binary"), "{error}");
             }

@@ -6,7 +6,7 @@ use crate::cli::ca::{Ca as What, Certify, Deployed};
 use crate::commands::issue::{refused, release};
 use crate::failure::{Exit, Failure};
 use crate::output::{Answer, Outcome, Page, inert};
-use crate::{files, randomness, stores};
+use crate::{files, randomness};
 use pkic_audit::{KeyKind, Log, NoteKey};
 use pkic_backend::store::{Generator, NewKey};
 use pkic_backend_software::SoftwareStore;
@@ -107,7 +107,7 @@ fn certify_authority(
     let profile = authority.certified_as.and_then(|index| program.profiles.get(usize::try_from(index).ok()?));
     let profile = profile.ok_or_else(|| unfit(format!("`{name}` does not say what it is certified as")))?;
     let (of, store) = running.deployment.authority(name)?;
-    let opened = stores::open(store).map_err(Failure::Store)?;
+    let opened = running.stores.open(store).map_err(Failure::Store)?;
     let parent =
         authority.parent.as_ref().and_then(|name| program.authorities.iter().find(|of| of.name == *name));
     let Some(parent) = parent else {

@@ -5,7 +5,7 @@ use crate::config::{Deployment, Store};
 use crate::failure::{Exit, Failure};
 use crate::output::{Answer, Outcome, Page, inert};
 use crate::report::human::number;
-use crate::stores::{self, Opened};
+use crate::stores::{self, Opened, Stores};
 use pkic_backend::error::StoreError;
 use pkic_backend::store::{Identity, Signer as _};
 use pkic_backend::suite;
@@ -21,11 +21,12 @@ pub(crate) fn run(what: &Command, world: World) -> Outcome {
 }
 
 fn probe(arguments: &StoreProbe, world: World) -> Outcome {
+    let stores = Stores::default();
     let mut probed = Vec::new();
     if let Some(text) = &arguments.uri {
         let uri = KeyUri::parse(text, Dialect::Rfc7512)?;
         let store = stores::of_uri(&uri)?;
-        probed.push(one(&store, std::slice::from_ref(&uri), arguments.suite));
+        probed.push(one(&stores, &store, std::slice::from_ref(&uri), arguments.suite));
     } else {
         let deployment = Deployment::load(&arguments.config, world)?;
         let chosen: Vec<&Store> = match &arguments.name {
@@ -44,9 +45,9 @@ fn probe(arguments: &StoreProbe, world: World) -> Outcome {
             };
             let is_all = arguments.key.is_none();
             probed.push(if is_all {
-                whole(store, &wanted, arguments.suite)
+                whole(&stores, store, &wanted, arguments.suite)
             } else {
-                one(store, &wanted, arguments.suite)
+                one(&stores, store, &wanted, arguments.suite)
             });
         }
     }
@@ -68,9 +69,9 @@ fn own_keys(deployment: &Deployment, store: &Store) -> Vec<KeyUri> {
 }
 
 /// Every key that the store lists; the suite runs with `wanted`.
-fn whole(store: &Store, wanted: &[KeyUri], is_suite: bool) -> Probed {
+fn whole(stores: &Stores, store: &Store, wanted: &[KeyUri], is_suite: bool) -> Probed {
     let mut probed = Probed::of(store);
-    let Some(opened) = probed.open(store) else { return probed };
+    let Some(opened) = probed.open(stores, store) else { return probed };
     match opened.list() {
         Ok(listed) => {
             let keys = listed.iter().map(|listed| Key::of(store, &opened, &listed.uri));
@@ -85,9 +86,9 @@ fn whole(store: &Store, wanted: &[KeyUri], is_suite: bool) -> Probed {
 }
 
 /// The keys at these URIs alone.
-fn one(store: &Store, wanted: &[KeyUri], is_suite: bool) -> Probed {
+fn one(stores: &Stores, store: &Store, wanted: &[KeyUri], is_suite: bool) -> Probed {
     let mut probed = Probed::of(store);
-    let Some(opened) = probed.open(store) else { return probed };
+    let Some(opened) = probed.open(stores, store) else { return probed };
     probed.keys = wanted.iter().map(|uri| Key::of(store, &opened, uri)).collect();
     if is_suite {
         probed.suites = wanted.iter().map(|uri| Suite::of(&opened, uri)).collect();
@@ -197,8 +198,8 @@ impl Probed {
         Probed { name, kind, identity: None, keys: Vec::new(), suites: Vec::new(), error: None }
     }
 
-    fn open(&mut self, store: &Store) -> Option<Opened> {
-        let opened = stores::open(store).map_err(|error| self.fail(&error)).ok()?;
+    fn open(&mut self, stores: &Stores, store: &Store) -> Option<Opened> {
+        let opened = stores.open(store).map_err(|error| self.fail(&error)).ok()?;
         self.identity = Some(Is::of(opened.identity()));
         Some(opened)
     }

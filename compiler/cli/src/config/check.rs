@@ -7,8 +7,9 @@ use super::values::{finding, listed};
 use crate::World;
 use crate::failure::Failure;
 use crate::report::{Finding, Sources};
+use crate::stores::{self, Stores};
 use crate::suggest::nearest;
-use crate::{challenge, files, stores};
+use crate::{challenge, files};
 use pkic_backend::error::Problem;
 use pkic_backend::secret::SecretSource;
 use pkic_backend::store::Signer as _;
@@ -65,7 +66,8 @@ pub(crate) fn check(path: &Path, reach: Reach, world: World) -> Result<Checked, 
         check.log_key(deployment);
         loaded = check.policy(deployment, world);
         if reach == Reach::Stores {
-            deployment.authorities.keys().for_each(|name| check.key(deployment, name));
+            let stores = Stores::default();
+            deployment.authorities.keys().for_each(|name| check.key(&stores, deployment, name));
         }
     }
     let mut findings = check.findings;
@@ -307,10 +309,11 @@ impl Check {
     }
 
     /// The store has the key, and it is that of the certificate.
-    fn key(&mut self, deployment: &Deployment, name: &str) {
+    fn key(&mut self, stores: &Stores, deployment: &Deployment, name: &str) {
         let Ok((authority, store)) = deployment.authority(name) else { return };
         let span = &authority.key.span;
-        let spki = stores::open(store)
+        let spki = stores
+            .open(store)
             .and_then(|opened| stores::signer(&opened, &authority.key, store.timeout)?.spki())
             .map(|spki| Sha256Digest::of(&spki));
         match (spki, authority.issuer()) {

@@ -166,6 +166,23 @@ impl Store {
         }
     }
 
+    /// A text of the store.
+    pub(crate) fn text(&self, name: &str) -> Option<&str> {
+        match self.settings.get(name).map(Deref::deref) {
+            Some(Setting::Text(text)) => Some(text),
+            _ => None,
+        }
+    }
+
+    /// A number of the store.
+    #[cfg(feature = "yubihsm")]
+    pub(crate) fn natural(&self, name: &str) -> Option<u64> {
+        match self.settings.get(name).map(Deref::deref) {
+            Some(Setting::Natural(number)) => Some(*number),
+            _ => None,
+        }
+    }
+
     /// The PIN or password of the store, read now.
     ///
     /// # Errors

@@ -333,9 +333,10 @@ fn flips(section: &str, key: &str, bench: &Bench) -> Vec<Value> {
         ("store", "timeout-ms") => vec![Value::from(1), Value::from(600_000)],
         ("store", "directory") => text(&["..", "anchors"]),
         ("store", "pin-source") => text(&["env:HOME", "file:own.pem"]),
-        ("store", "module" | "device" | "connector" | "endpoint" | "region" | "profile" | "credentials") => {
-            text(&["own.pem", "other"])
-        }
+        (
+            "store",
+            "module" | "token" | "device" | "connector" | "endpoint" | "region" | "profile" | "credentials",
+        ) => text(&["own.pem", "other"]),
         ("store", "auth-key-id") => vec![Value::from(1), Value::from(2)],
         ("authority", "store") => text(&["other", "files"]),
         ("authority", "key") => text(&["file:other-key.pem", "pkcs11:object=other"]),

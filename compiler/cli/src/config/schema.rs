@@ -220,7 +220,13 @@ impl StoreKind {
                 const { &[optional("endpoint", Form::Text), optional("credentials", Form::PrivateFile)] }
             }
             StoreKind::Pkcs11 => {
-                const { &[needed("module", Form::File), optional("pin-source", Form::SecretSource)] }
+                const {
+                    &[
+                        needed("module", Form::File),
+                        optional("token", Form::Text),
+                        optional("pin-source", Form::SecretSource),
+                    ]
+                }
             }
             StoreKind::Software => {
                 const { &[needed("directory", Form::Folder), optional("pin-source", Form::SecretSource)] }

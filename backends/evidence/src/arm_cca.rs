@@ -27,6 +27,7 @@ pub const FORMAT: Format = Format {
     source: "draft-ffm-rats-cca-token-01",
     proves: "state of platform and realm, layer bound to layer",
     leaves_open: "anything of a request's key",
+    unsigned: "the wrapper around the two tokens; unprotected headers",
     detect: |input| may_be_message(input.evidence.bytes()) && Layers::read(input.evidence.bytes()).is_ok(),
     appraise,
 };

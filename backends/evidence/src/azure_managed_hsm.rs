@@ -37,6 +37,7 @@ pub const FORMAT: Format = Format {
     source: "Azure Managed HSM key attestation (REST API 7.6)",
     proves: "the same, in Azure's form",
     leaves_open: "the pool's owner, unless you list its root",
+    unsigned: "all of the JSON document but the module's answers and the certificates: the key beside them, its name, `exportable`, the release policy",
     detect: |input| find_attestation(input).is_ok(),
     appraise,
 };

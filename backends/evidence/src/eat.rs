@@ -31,6 +31,7 @@ pub const FORMAT: Format = Format {
     source: "RFC 9711",
     proves: "what a device says of itself; a key by `cnf`",
     leaves_open: "how the key is kept",
+    unsigned: "the unprotected header; a key or certificate inside the token; submodules are signed and not read",
     detect: |input| Token::read(input.evidence.bytes()).is_ok_and(|token| token.is_eat()),
     appraise,
 };
@@ -300,7 +301,7 @@ fn signed_json(text: &str) -> Result<SignedBytes, Reject> {
         Some(width) => ecdsa_der_of_fixed(&signature, width).ok_or_else(malformed)?,
         None => signature,
     };
-    Ok(SignedBytes { message: message.as_bytes().to_vec(), scheme, signature })
+    Ok(SignedBytes { what: "JWS Signing Input", message: message.as_bytes().to_vec(), scheme, signature })
 }
 
 /// The subjectPublicKeyInfo of a JWK of type EC or OKP (RFC 7517, RFC 8037).

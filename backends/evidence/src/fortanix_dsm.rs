@@ -33,6 +33,7 @@ pub const FORMAT: Format = Format {
     source: "Fortanix DSM key attestation",
     proves: "DSM generated the key, and it never leaves",
     leaves_open: "that the cluster is on Fortanix hardware, unless its enrollment says so",
+    unsigned: "the JSON around the certificates",
     detect: is_present,
     appraise,
 };

@@ -27,6 +27,7 @@ pub const FORMAT: Format = Format {
     source: "RFC 9783",
     proves: "life cycle and measurements of an Arm platform",
     leaves_open: "anything of a key",
+    unsigned: "the unprotected header; the certification reference is signed, and is the device's own word",
     detect: |input| {
         profile(input.evidence.bytes()).is_some_and(|profile| PROFILES.contains(&profile.as_str()))
     },

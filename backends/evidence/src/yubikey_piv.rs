@@ -31,6 +31,7 @@ pub const FORMAT: Format = Format {
     source: "Yubico PIV Attestation",
     proves: "a YubiKey generated the key and never lets it go; firmware, PIN and touch policy",
     leaves_open: "that the key is still there; a FIPS mode",
+    unsigned: "a request that carries the certificates: its own key alone signs that; around an ACME answer, the attestation object",
     detect: is_present,
     appraise,
 };
@@ -134,7 +135,12 @@ fn answered(
         profile: &SLOT_PROFILE,
         now: input.now,
     })?;
-    let signed = SignedBytes { message: nonce.to_vec(), scheme: scheme_of(slot.tbs().spki())?, signature };
+    let signed = SignedBytes {
+        what: "key authorization",
+        message: nonce.to_vec(),
+        scheme: scheme_of(slot.tbs().spki())?,
+        signature,
+    };
     let nonce = mint(&signed, &TrustedKey::of_path(&path), Strength::Current, |nonce| Ok(nonce.to_vec()))?;
     join(statement, &nonce, SlotStatement::answering)
 }

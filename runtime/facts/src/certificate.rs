@@ -234,6 +234,11 @@ impl Tbs {
         name.iter_common_name().next().and_then(|cn| cn.as_str().ok()).map(str::to_owned)
     }
 
+    /// A distinguished name of this certificate for a person, such as `C=SE, O=Yubico AB`; it may have no attribute.
+    pub fn name_text(name: &[u8]) -> Option<String> {
+        x509_parser::x509::X509Name::from_der(name).ok().map(|(_, name)| name.to_string())
+    }
+
     /// `basicConstraints.cA`, or nothing where there is no such extension or it does not decode.
     pub fn is_authority(&self) -> Option<bool> {
         let value = &self.extension("2.5.29.19")?.value;

@@ -38,6 +38,7 @@ pub const FORMAT: Format = Format {
     source: "Android Key Attestation",
     proves: "where the key is (TEE, StrongBox or software), how it came there, what the device had booted",
     leaves_open: "who holds the device; any certification",
+    unsigned: "the order of the certificates; certificates that the path does not use",
     detect: |input| input.evidence.parts().iter().any(|part| has_described(part)),
     appraise,
 };

@@ -30,6 +30,7 @@ pub const FORMAT: Format = Format {
     source: "Apple, Device Management, DevicePropertiesAttestation; draft-ietf-acme-device-attest",
     proves: "a managed device's key; serial, system, boot security",
     leaves_open: "where the key is: Apple's practice",
+    unsigned: "the attestation object around the certificates; the account that asked",
     detect: |input| Object::is_challenge_response(input, "apple") || from_files(input).is_ok(),
     appraise,
 };

@@ -42,6 +42,7 @@ pub const FORMAT: Format = Format {
     source: "Matter core specification 1.2",
     proves: "vendor, product and kind of certification declaration",
     leaves_open: "where the key is: a rule of the programme, no field",
+    unsigned: "a certification declaration without the key that signs declarations; the container, and the name of the session's challenge",
     detect: is_present,
     appraise,
 };
@@ -153,7 +154,12 @@ impl Item {
         let declaration_key = container.take("certification-declaration-key")?;
         container.finish()?;
         let message = [elements, challenge].concat();
-        let answer = SignedBytes { message, scheme: Scheme::Ecdsa(Hash::Sha256), signature };
+        let answer = SignedBytes {
+            what: "attestation_elements and challenge",
+            message,
+            scheme: Scheme::Ecdsa(Hash::Sha256),
+            signature,
+        };
         Ok(Item { certificates, declaration: None, declaration_key, answer: Some(answer) })
     }
 }

@@ -41,6 +41,7 @@ pub const FORMAT: Format = Format {
     source: "Entrust nShield Key Attestation Format",
     proves: "an nShield generated the key; what its access control list lets it do",
     leaves_open: "a FIPS mode",
+    unsigned: "names in the bundle: of the roots, of the keys, of the Security World",
     detect: is_present,
     appraise,
 };
@@ -71,7 +72,7 @@ fn appraise(input: &Input<'_>) -> Result<Appraised, NotVerified> {
     let world = verify_world(&bundle, &module)?;
     let kml = trusted(&module.project(|module| Ok(module.kml.clone()))?)?;
     let public_key = ncore::KeyData::of("pubkeydata", &bundle.require("pubkeydata")?)?;
-    let signed = ncore::signed(bundle.require("kcmsg")?, "kcsig", &bundle.require("kcsig")?)?;
+    let signed = ncore::signed(("kcmsg", bundle.require("kcmsg")?), "kcsig", &bundle.require("kcsig")?)?;
     let generation = mint(&signed, &kml, Strength::Current, Generation::decode)?;
     let spki =
         generation.preimage(Generation::key_hash, &public_key.hash_input(), ncore::spki_of_hash_input)?;
@@ -105,8 +106,11 @@ fn verify_module(input: &Input<'_>, bundle: &Bundle) -> Result<Verified<Module>,
     let information = mint(last, &key, Strength::Current, warrant::Information::decode);
     let information = information.map_err(|reject| of_link(reject, 0))?;
     let klf2 = trusted(&information.project(|information| Ok(information.klf2.clone()))?)?;
-    let signed =
-        ncore::signed(bundle.require("modstatemsg")?, "modstatesig", &bundle.require("modstatesig")?)?;
+    let signed = ncore::signed(
+        ("modstatemsg", bundle.require("modstatemsg")?),
+        "modstatesig",
+        &bundle.require("modstatesig")?,
+    )?;
     let state = mint(&signed, &klf2, Strength::Current, ModuleState::decode)?;
     join(&information, &state, Module::of)
 }
@@ -151,7 +155,7 @@ fn verify_world(bundle: &Bundle, module: &Verified<Module>) -> Result<Option<Ver
     for field in hashes {
         message.extend(ncore::key_hash(field, &bundle.require(field)?)?);
     }
-    let signed = ncore::signed(message, name, &bundle.require(name)?)?;
+    let signed = ncore::signed(("world binding", message), name, &bundle.require(name)?)?;
     mint(&signed, &trusted(&spki)?, Strength::Current, World::decode).map(Some)
 }
 

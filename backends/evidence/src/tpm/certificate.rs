@@ -27,6 +27,7 @@ pub const FORMAT: Format = Format {
     source: "TCG EK Credential Profile 2.5",
     proves: "a TPM of that make has this endorsement or attestation key",
     leaves_open: "anything of another key",
+    unsigned: "padding behind a certificate that was read from the TPM's memory",
     detect: |input| find_chain(input).is_ok(),
     appraise,
 };

@@ -108,7 +108,12 @@ impl Members {
 
 /// TPMS_ATTEST with its signature, as the mint takes them.
 pub(super) fn signed(attest: Vec<u8>, signature: &Signature) -> SignedBytes {
-    SignedBytes { message: attest, scheme: signature.scheme(), signature: signature.octets() }
+    SignedBytes {
+        what: "TPMS_ATTEST",
+        message: attest,
+        scheme: signature.scheme(),
+        signature: signature.octets(),
+    }
 }
 
 impl Signer {

@@ -32,6 +32,7 @@ pub const FORMAT: Format = Format {
     source: "Parsec key and platform attestation formats",
     proves: "as `tpm2-certify`; with a platform token, its registers",
     leaves_open: "which kind of TPM",
+    unsigned: "the wrapper around the two tokens; which of them comes first",
     detect: |input| find_tokens(input).is_some(),
     appraise,
 };

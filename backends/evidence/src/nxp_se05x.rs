@@ -68,11 +68,11 @@ const ELEMENTS_MAX: usize = 16;
 const ALLOW_IMPORT_EXPORT: u32 = 0x1000;
 
 fn is_present(input: &Input<'_>) -> bool {
-    Container::is_of(NAME, input.evidence.bytes())
+    Container::is_of(NAME, input.evidence)
 }
 
 fn appraise(input: &Input<'_>) -> Result<Appraised, NotVerified> {
-    let mut container = Container::open(NAME, input.evidence.bytes())?;
+    let mut container = Container::open(NAME, input.evidence)?;
     let command = container.require("command")?;
     let response = container.require("response")?;
     let certificate = Certificate::from_der(&container.require("attestation-key-certificate")?)?;

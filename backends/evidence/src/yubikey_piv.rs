@@ -14,6 +14,7 @@ use crate::appraise::{Appraised, Input, NotVerified};
 use crate::cbor;
 use crate::formats::Format;
 use crate::webauthn::{Object, chain};
+use crate::x509;
 use pkic_facts::certificate::{Certificate, Tbs};
 use pkic_facts::crypto::{Hash, KeyKind, PublicKey, Scheme, Strength};
 use pkic_facts::der;
@@ -212,14 +213,11 @@ fn from_challenge(input: &Input<'_>) -> Result<Found, Reject> {
 
 /// Certificate files, in either order.
 fn from_files(input: &Input<'_>) -> Result<Found, Reject> {
-    let mut certificates = Vec::new();
-    for part in input.evidence.parts() {
-        certificates.extend(Certificate::all_from_file(part)?);
-    }
     let is_slot = |certificate: &Certificate| {
         Tbs::common_name(certificate.tbs().subject()).is_some_and(|name| name.starts_with(SLOT_NAME))
     };
-    let (slots, devices): (Vec<Certificate>, Vec<Certificate>) = certificates.into_iter().partition(is_slot);
+    let (slots, devices): (Vec<Certificate>, Vec<Certificate>) =
+        x509::of_every_part(input)?.into_iter().partition(is_slot);
     let one = |mut found: Vec<Certificate>, field: &'static str| match (found.pop(), found.is_empty()) {
         (Some(certificate), true) => Ok(certificate),
         (Some(_), false) => Err(Reject::FieldRepeated { field }),

@@ -19,6 +19,7 @@ use std::sync::Arc;
 use trail::{Hashed, Signed, Step, TBS_CERTIFICATE};
 
 pub mod activation;
+mod readings;
 pub mod trail;
 
 /// One item of evidence: its parts as they came. Having it proves nothing.
@@ -27,6 +28,7 @@ pub struct Evidence {
     name: String,
     parts: Vec<Vec<u8>>,
     digest: Sha256Digest,
+    readings: readings::Readings,
 }
 
 impl Evidence {
@@ -57,6 +59,7 @@ impl Evidence {
             name: name.to_owned(),
             parts: parts.iter().map(|part| part.to_vec()).collect(),
             digest,
+            readings: readings::Readings::default(),
         })
     }
 

@@ -16,6 +16,7 @@
 //! names of roots in the bundle are not signed, so the enrolled key decides; actions that are not known are refused.
 //! Source: Entrust, nShield app notes "Key Attestation Format", "Warrants", "Wire format" and "nCore Key Hash".
 use crate::appraise::{Appraised, Input, NotVerified};
+use crate::container;
 use crate::formats::Format;
 use base64::Engine as _;
 use base64::alphabet::URL_SAFE;
@@ -61,8 +62,11 @@ const BASE64: GeneralPurpose = GeneralPurpose::new(
 );
 
 fn is_present(input: &Input<'_>) -> bool {
-    Bundle::open(input)
-        .is_ok_and(|bundle| ["warrant", "modstatemsg", "kcmsg"].iter().all(|name| bundle.has(name)))
+    let json = input.evidence.reading(container::Json::read);
+    let has = |members: &Map<String, Json>| {
+        ["warrant", "modstatemsg", "kcmsg"].iter().all(|name| members.contains_key(*name))
+    };
+    json.0.as_ref().is_some_and(has)
 }
 
 fn appraise(input: &Input<'_>) -> Result<Appraised, NotVerified> {
@@ -168,12 +172,8 @@ struct Bundle(Map<String, Json>);
 
 impl Bundle {
     fn open(input: &Input<'_>) -> Result<Self, Reject> {
-        let bytes = input.evidence.bytes();
-        let is_object = bytes.iter().find(|byte| !byte.is_ascii_whitespace()) == Some(&b'{');
-        match is_object.then(|| serde_json::from_slice(bytes)) {
-            Some(Ok(Json::Object(members))) => Ok(Self(members)),
-            _ => Err(Reject::Malformed { what: "nfkmattest bundle" }),
-        }
+        let members = input.evidence.reading(container::Json::read).0.clone();
+        members.map(Self).ok_or(Reject::Malformed { what: "nfkmattest bundle" })
     }
 
     fn has(&self, name: &str) -> bool {

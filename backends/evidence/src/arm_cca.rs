@@ -6,11 +6,13 @@
 //! which realm with which measurements. The RAK is the attested key: it signs realm tokens and nothing else, so no
 //! certification request is bound by it. What a realm says of its own keys is not in the token.
 //!
-//! The item is the token (tag 399), and, as a second part, the platform key (PEM or DER), which must be enrolled.
+//! The item is the token (tag 399). The platform key must be enrolled (see `enrolled`); it may come along as a second
+//! part.
 //!
 //! Source: draft-ffm-rats-cca-token-01, sections 3 and 4; Realm Management Monitor specification, A7 (attestation).
 use crate::appraise::{Appraised, Input, NotVerified};
-use crate::eat::{enrolled_beside, may_be_message};
+use crate::eat::{enrolled_keys, may_be_message};
+use crate::enrolled;
 use crate::formats::Format;
 use crate::psa_token::{Platform, challenge, octets};
 use crate::spki::{Curve, ecc_spki};
@@ -27,6 +29,7 @@ pub const FORMAT: Format = Format {
     source: "draft-ffm-rats-cca-token-01",
     proves: "state of platform and realm, layer bound to layer",
     leaves_open: "anything of a request's key",
+    unsigned: "the wrapper around the two tokens; unprotected headers",
     detect: |input| may_be_message(input.evidence.bytes()) && Layers::read(input.evidence.bytes()).is_ok(),
     appraise,
 };
@@ -46,8 +49,8 @@ const MEASUREMENTS_MAX: usize = 4;
 
 fn appraise(input: &Input<'_>) -> Result<Appraised, NotVerified> {
     let layers = Layers::read(input.evidence.bytes())?;
-    let key = enrolled_beside(NAME, input)?;
-    let platform = mint(&layers.platform.signed(NAME)?, &key, Strength::Current, |signed| {
+    let keys = enrolled_keys(NAME, input)?;
+    let (_, platform) = enrolled::mint(keys, &layers.platform.signed(NAME)?, |signed| {
         Outer::read(&cose::payload_of(NAME, signed)?)
     })?;
     let realm_key = platform.preimage(realm_key_digest, &layers.realm_key()?, RealmKey::read)?;

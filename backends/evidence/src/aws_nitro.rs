@@ -33,6 +33,7 @@ pub const FORMAT: Format = Format {
     source: "AWS Nitro Enclaves NSM API, attestation process",
     proves: "the measurements of an enclave's image",
     leaves_open: "that the image keeps its key: compare the measurements",
+    unsigned: "the unprotected header; nothing else of the document",
     detect: |input| find_document(input).is_ok(),
     appraise,
 };

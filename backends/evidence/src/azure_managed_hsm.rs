@@ -18,6 +18,7 @@
 //! Source: Microsoft, Validate Azure Managed HSM keys with key attestation; Marvell, LiquidSecurity HSM software key
 //! attestation.
 use crate::appraise::{Appraised, Input, NotVerified};
+use crate::container;
 use crate::formats::Format;
 use crate::marvell_liquidsecurity::module::{Certificates, Module, Owner};
 use crate::marvell_liquidsecurity::response::{self, Key, Response};
@@ -37,6 +38,7 @@ pub const FORMAT: Format = Format {
     source: "Azure Managed HSM key attestation (REST API 7.6)",
     proves: "the same, in Azure's form",
     leaves_open: "the pool's owner, unless you list its root",
+    unsigned: "all of the JSON document but the module's answers and the certificates: the key beside them, its name, `exportable`, the release policy",
     detect: |input| find_attestation(input).is_ok(),
     appraise,
 };
@@ -87,10 +89,9 @@ fn appraise(input: &Input<'_>) -> Result<Appraised, NotVerified> {
 /// The object that has the attestation: the document, its `attributes`, or their `attestation`.
 fn find_attestation(input: &Input<'_>) -> Result<Value, Reject> {
     let what = "attestation";
-    let [bytes] = input.evidence.parts() else { return Err(Reject::FieldRepeated { field: what }) };
-    let is_object = bytes.iter().find(|byte| !byte.is_ascii_whitespace()) == Some(&b'{');
-    let document = is_object.then(|| serde_json::from_slice::<Value>(bytes).ok()).flatten();
-    let mut object = document.ok_or(Reject::Malformed { what })?;
+    let [_] = input.evidence.parts() else { return Err(Reject::FieldRepeated { field: what }) };
+    let document = input.evidence.reading(container::Json::read).0.clone();
+    let mut object = Value::Object(document.ok_or(Reject::Malformed { what })?);
     for name in ["attributes", what] {
         if let Some(inner) = object.get_mut(name).map(Value::take) {
             object = inner;

@@ -27,6 +27,7 @@ pub const FORMAT: Format = Format {
     source: "RFC 9999",
     proves: "carries other evidence",
     leaves_open: "by itself nothing",
+    unsigned: "the wrapper: media type, indicator and names in a collection",
     detect: |input| message(input).and_then(|message| items(&message)).is_ok(),
     appraise,
 };

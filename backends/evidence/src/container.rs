@@ -6,6 +6,7 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use pkic_facts::reject::{Operand, Reject};
+use pkic_facts::verified::Evidence;
 use serde_json::{Map, Value};
 
 /// Bytes of one member: a certificate, of which the largest sample has 4 kB, or a WebAuthn attestation object with a chain.
@@ -18,17 +19,19 @@ pub const LIST_LEN_MAX: usize = 10;
 pub struct Container(Map<String, Value>);
 
 impl Container {
-    /// Whether the bytes are a container of that format.
-    pub fn is_of(format: &str, bytes: &[u8]) -> bool {
-        read_object(bytes).is_ok_and(|map| map.get("format").and_then(Value::as_str) == Some(format))
+    /// Whether the first part of the item is a container of that format.
+    pub fn is_of(format: &str, evidence: &Evidence) -> bool {
+        let json = evidence.reading(Json::read);
+        json.0.as_ref().and_then(|map| map.get("format")).and_then(Value::as_str) == Some(format)
     }
 
-    /// Opens a container of that format.
+    /// Opens the first part of the item, a container of that format.
     ///
     /// # Errors
     /// [`Reject::Malformed`] where the bytes are no JSON object; [`Reject::FieldMismatch`] where `format` is another.
-    pub fn open(format: &'static str, bytes: &[u8]) -> Result<Self, Reject> {
-        let mut map = read_object(bytes)?;
+    pub fn open(format: &'static str, evidence: &Evidence) -> Result<Self, Reject> {
+        let json = evidence.reading(Json::read);
+        let mut map = json.0.clone().ok_or(Reject::Malformed { what: "container" })?;
         let found = map.remove("format").ok_or(Reject::FieldMissing { field: "format" })?;
         if found.as_str() != Some(format) {
             let found = found.as_str().map_or(Operand::Absent, Operand::text);
@@ -98,12 +101,17 @@ pub fn write(format: &str, members: &[(&str, &[u8])], lists: &[(&str, &[&[u8]])]
     Value::Object(map).to_string().into_bytes()
 }
 
-fn read_object(bytes: &[u8]) -> Result<Map<String, Value>, Reject> {
-    let malformed = Reject::Malformed { what: "container" };
-    let is_object = bytes.iter().find(|byte| !byte.is_ascii_whitespace()) == Some(&b'{');
-    match is_object.then(|| serde_json::from_slice(bytes)) {
-        Some(Ok(Value::Object(map))) => Ok(map),
-        _ => Err(malformed),
+/// The first part of an item, where it is a JSON object.
+pub(crate) struct Json(pub(crate) Option<Map<String, Value>>);
+
+impl Json {
+    pub(crate) fn read(evidence: &Evidence) -> Self {
+        let bytes = evidence.bytes();
+        let is_object = bytes.iter().find(|byte| !byte.is_ascii_whitespace()) == Some(&b'{');
+        match is_object.then(|| serde_json::from_slice(bytes)) {
+            Some(Ok(Value::Object(map))) => Self(Some(map)),
+            _ => Self(None),
+        }
     }
 }
 

@@ -89,7 +89,12 @@ impl Sign1 {
         ]);
         let mut message = Vec::new();
         ciborium::into_writer(&structure, &mut message).map_err(|_| Reject::Malformed { what })?;
-        Ok(SignedBytes { message, scheme, signature: signature.ok_or(Reject::Malformed { what })? })
+        Ok(SignedBytes {
+            what: "Sig_structure",
+            message,
+            scheme,
+            signature: signature.ok_or(Reject::Malformed { what })?,
+        })
     }
 }
 

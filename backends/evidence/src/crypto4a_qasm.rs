@@ -31,6 +31,7 @@ pub const FORMAT: Format = Format {
     source: "Crypto4A C4A-302-0043",
     proves: "claims of a QASM about a key, signed twice",
     leaves_open: "what is not claimed",
+    unsigned: "certificates beside the claims; the order of the two signatures",
     detect: is_present,
     appraise,
 };
@@ -122,8 +123,12 @@ fn verify(input: &Input<'_>, message: &Message<'_>, scheme: Scheme) -> Result<Ve
         profile: &PROFILE,
         now: input.now,
     })?;
-    let signed =
-        SignedBytes { message: message.claims.to_vec(), scheme, signature: block.signature.to_vec() };
+    let signed = SignedBytes {
+        what: "QASM claims",
+        message: message.claims.to_vec(),
+        scheme,
+        signature: block.signature.to_vec(),
+    };
     mint(&signed, &TrustedKey::of_path(&path), Strength::Current, Claims::decode)
 }
 

@@ -26,6 +26,7 @@ pub const FORMAT: Format = Format {
     source: "draft-ietf-rats-ear-01",
     proves: "what an external verifier concludes: `witnessed`",
     leaves_open: "anything itself",
+    unsigned: "a key in the header (`jwk`, `x5c`), which is not looked at; the evidence that the verifier saw",
     detect: |input| peek(input).is_some(),
     appraise,
 };

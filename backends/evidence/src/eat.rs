@@ -7,21 +7,22 @@
 //! looked into. A profile may define further claims, which say nothing to us; profiles with rules of their own, such
 //! as PSA's, are formats of their own.
 //!
-//! The item is the token, and, as a second part, the attestation key (PEM or DER), which must be enrolled. A key or a
-//! certificate inside the token is not looked at: anybody could have put it there.
+//! The item is the token. The attestation key must be enrolled (see `enrolled`); it may come along as a second part. A
+//! key or a certificate inside the token is not looked at: anybody could have put it there.
 //!
 //! Source: RFC 9711, section 4; RFC 8392 and RFC 7519 (tokens); RFC 8747 and RFC 7800 (`cnf`). No sample from a device.
 use crate::appraise::{Appraised, Input, NotVerified};
+use crate::enrolled;
 use crate::formats::Format;
 use crate::spki::{Curve, ecc_spki, ed25519_spki, public_key_of};
 use crate::{cbor, cose};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use ciborium::Value as Cbor;
-use pkic_facts::crypto::{Hash, Scheme, Strength, ecdsa_der_of_fixed};
+use pkic_facts::crypto::{Hash, Scheme, ecdsa_der_of_fixed};
 use pkic_facts::facts::{Carried, Emission, Statement};
 use pkic_facts::reject::{Operand, Reject};
-use pkic_facts::verified::{SignedBytes, TrustedKey, join, mint};
+use pkic_facts::verified::{SignedBytes, TrustedKey, join};
 use pkic_vocab::Value;
 use serde_json::Value as Json;
 
@@ -31,6 +32,7 @@ pub const FORMAT: Format = Format {
     source: "RFC 9711",
     proves: "what a device says of itself; a key by `cnf`",
     leaves_open: "how the key is kept",
+    unsigned: "the unprotected header; a key or certificate inside the token; submodules are signed and not read",
     detect: |input| Token::read(input.evidence.bytes()).is_ok_and(|token| token.is_eat()),
     appraise,
 };
@@ -41,14 +43,14 @@ const CWT_TAG: u64 = 61;
 
 fn appraise(input: &Input<'_>) -> Result<Appraised, NotVerified> {
     let token = Token::read(input.evidence.bytes())?;
-    let key = enrolled_beside(NAME, input)?;
-    let claims = match &token {
-        Token::Cbor(message) => mint(&message.signed(NAME)?, &key, Strength::Current, |signed| {
+    let keys = enrolled_keys(NAME, input)?;
+    let (key, claims) = match &token {
+        Token::Cbor(message) => enrolled::mint(keys, &message.signed(NAME)?, |signed| {
             Claims::of_cbor(&cose::payload_of(NAME, signed)?)
         })?,
-        Token::Json(text) => mint(&signed_json(text)?, &key, Strength::Current, |signed| {
-            Claims::of_json(&json_part(signed, 1)?)
-        })?,
+        Token::Json(text) => {
+            enrolled::mint(keys, &signed_json(text)?, |signed| Claims::of_json(&json_part(signed, 1)?))?
+        }
     };
     let stale_after = claims.value().expires.filter(|end| *end < input.now);
     if let Some(stale_after) = stale_after {
@@ -58,17 +60,14 @@ fn appraise(input: &Input<'_>) -> Result<Appraised, NotVerified> {
     input.conclude(&join(&claims, &signer, Claims::signed_by)?)
 }
 
-/// The attestation key that stands beside a token which names none, where it is enrolled for this format.
+/// The enrolled keys that may have signed a token, which names none: the one beside it, where there is one, comes first.
 ///
 /// # Errors
-/// [`NotVerified::Unproven`] where there is no key beside it, or one that is not enrolled.
-pub(crate) fn enrolled_beside(format: &'static str, input: &Input<'_>) -> Result<TrustedKey, NotVerified> {
-    let [_, file] = input.evidence.parts() else {
-        return Err(NotVerified::Unproven(Reject::FieldMissing { field: "attestation key" }));
-    };
-    let spki = public_key_of(file).ok_or(Reject::Malformed { what: "public key" })?;
-    let key = TrustedKey::enrolled(input.anchors, &spki, format, input.evidence, input.now);
-    key.map_err(NotVerified::Unproven)
+/// Those of [`enrolled::keys`]; [`Reject::Malformed`] where what is beside it is no key.
+pub(crate) fn enrolled_keys(format: &'static str, input: &Input<'_>) -> Result<Vec<TrustedKey>, NotVerified> {
+    let beside = input.evidence.parts().iter().skip(1);
+    let hints = beside.map(|file| public_key_of(file).ok_or(Reject::Malformed { what: "public key" }));
+    enrolled::keys(format, &hints.collect::<Result<Vec<_>, Reject>>()?, input)
 }
 
 /// Whether the first byte is that of an array or a small tag, as of every COSE message: it saves reading the rest.
@@ -300,7 +299,7 @@ fn signed_json(text: &str) -> Result<SignedBytes, Reject> {
         Some(width) => ecdsa_der_of_fixed(&signature, width).ok_or_else(malformed)?,
         None => signature,
     };
-    Ok(SignedBytes { message: message.as_bytes().to_vec(), scheme, signature })
+    Ok(SignedBytes { what: "JWS Signing Input", message: message.as_bytes().to_vec(), scheme, signature })
 }
 
 /// The subjectPublicKeyInfo of a JWK of type EC or OKP (RFC 7517, RFC 8037).

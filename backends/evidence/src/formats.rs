@@ -18,6 +18,8 @@ pub struct Format {
     pub proves: &'static str,
     /// What no item of it proves, and somebody might think that it did.
     pub leaves_open: &'static str,
+    /// What comes with an item of it and no signature covers. Whoever hands the item in can write it anew.
+    pub unsigned: &'static str,
     /// Whether the input looks like this format. It reads no further than it must, and never refuses.
     pub detect: fn(&Input<'_>) -> bool,
     /// Appraises the input.

@@ -25,7 +25,7 @@ use pkic_facts::path::{CaBit, KeyPurpose, PathProfile, Validity};
 use pkic_facts::reject::{Operand, Reject};
 use pkic_facts::verified::{SignedBytes, TrustedKey, join, mint};
 use pkic_vocab::words::Words;
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 /// The line of this format in the table.
 pub const FORMAT: Format = Format {
@@ -33,6 +33,7 @@ pub const FORMAT: Format = Format {
     source: "Fortanix DSM key attestation",
     proves: "DSM generated the key, and it never leaves",
     leaves_open: "that the cluster is on Fortanix hardware, unless its enrollment says so",
+    unsigned: "the JSON around the certificates",
     detect: is_present,
     appraise,
 };
@@ -89,13 +90,12 @@ fn appraise(input: &Input<'_>) -> Result<Appraised, NotVerified> {
 
 fn read_json(input: &Input<'_>) -> Result<Value, Reject> {
     let malformed = Reject::Malformed { what: "key attestation" };
-    let [part] = input.evidence.parts() else { return Err(malformed) };
-    if part.iter().find(|octet| !octet.is_ascii_whitespace()) != Some(&b'{') {
-        return Err(malformed);
-    }
-    let json: Value = serde_json::from_slice(part).map_err(|_| malformed.clone())?;
-    let has = |member: &str| json.get(member).is_some();
-    if has("attestation_statement") && has("authority_chain") { Ok(json) } else { Err(malformed) }
+    let [_] = input.evidence.parts() else { return Err(malformed) };
+    let json = input.evidence.reading(container::Json::read);
+    let has = |json: &&Map<String, Value>| {
+        ["attestation_statement", "authority_chain"].iter().all(|member| json.contains_key(*member))
+    };
+    json.0.as_ref().filter(has).cloned().map(Value::Object).ok_or(malformed)
 }
 
 fn take_apart(json: &Value) -> Result<(Certificate, Vec<Certificate>), Reject> {

@@ -35,6 +35,7 @@ pub const FORMAT: Format = Format {
     source: "GSMA SGP.22",
     proves: "the key is an eUICC's, with its EID",
     leaves_open: "origin and export: accreditation asks for them",
+    unsigned: "which certificate comes first",
     detect: is_present,
     appraise,
 };

@@ -27,6 +27,7 @@ pub const FORMAT: Format = Format {
     source: "IEEE 802.1AR-2018",
     proves: "the maker's name for the device; with TCG's policies, that the key is fixed in a TPM",
     leaves_open: "without those policies, where the key is",
+    unsigned: "which certificate comes first",
     detect: is_present,
     appraise,
 };

@@ -39,7 +39,12 @@ impl Jws {
             0 => octets,
             width_bytes => ecdsa_der_of_fixed(&octets, width_bytes).ok_or_else(malformed)?,
         };
-        let signed = SignedBytes { message: message.as_bytes().to_vec(), scheme, signature };
+        let signed = SignedBytes {
+            what: "JWS Signing Input",
+            message: message.as_bytes().to_vec(),
+            scheme,
+            signature,
+        };
         Ok(Self { header, signed })
     }
 

@@ -24,6 +24,7 @@ pub const FORMAT: Format = Format {
     source: "draft-ietf-lamps-csr-attestation-29",
     proves: "carries statements inside a request",
     leaves_open: "by itself nothing",
+    unsigned: "hints and media types of the attribute, but by the request's own key",
     detect: |input| attribute(input).is_some(),
     appraise,
 };

@@ -49,6 +49,7 @@ mod cbor;
 mod cms;
 mod cose;
 mod dice;
+mod enrolled;
 mod jose;
 mod pkcs11;
 mod x509;

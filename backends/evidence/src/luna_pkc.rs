@@ -32,6 +32,7 @@ pub const FORMAT: Format = Format {
     source: "Thales Luna PKC",
     proves: "a Luna module generated the key",
     leaves_open: "whether its partition may clone or export: `domain` by Thales's word",
+    unsigned: "the PKCS #7 message: a bag of certificates without a signer",
     detect: is_present,
     appraise,
 };

@@ -26,6 +26,7 @@ pub const FORMAT: Format = Format {
     source: "Microchip ATECC608 Trust&GO",
     proves: "Microchip provisioned the chip, and the key of slot 0 is its own",
     leaves_open: "other slots; that keys are unreadable, but for Trust&GO parts",
+    unsigned: "which certificate comes first",
     detect: is_present,
     appraise,
 };

@@ -31,6 +31,7 @@ pub const FORMAT: Format = Format {
     source: "NXP AN12413, applet 7.2",
     proves: "origin and policy of an object in an SE05x",
     leaves_open: "RSA and Ed25519 objects; older applets",
+    unsigned: "the container; the command but for its digest, which the chip computes",
     detect: is_present,
     appraise,
 };
@@ -67,11 +68,11 @@ const ELEMENTS_MAX: usize = 16;
 const ALLOW_IMPORT_EXPORT: u32 = 0x1000;
 
 fn is_present(input: &Input<'_>) -> bool {
-    Container::is_of(NAME, input.evidence.bytes())
+    Container::is_of(NAME, input.evidence)
 }
 
 fn appraise(input: &Input<'_>) -> Result<Appraised, NotVerified> {
-    let mut container = Container::open(NAME, input.evidence.bytes())?;
+    let mut container = Container::open(NAME, input.evidence)?;
     let command = container.require("command")?;
     let response = container.require("response")?;
     let certificate = Certificate::from_der(&container.require("attestation-key-certificate")?)?;
@@ -106,7 +107,12 @@ fn signed_bytes(command: &[u8], response: &[u8]) -> Result<SignedBytes, Reject> 
         message.extend(length.to_be_bytes());
         message.extend_from_slice(value);
     }
-    Ok(SignedBytes { message, scheme: Scheme::Ecdsa(Hash::Sha256), signature: signature.to_vec() })
+    Ok(SignedBytes {
+        what: "digest of the command, and the response",
+        message,
+        scheme: Scheme::Ecdsa(Hash::Sha256),
+        signature: signature.to_vec(),
+    })
 }
 
 /// Elements of a tag, a length of one, two or three octets, and a value.

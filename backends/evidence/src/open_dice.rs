@@ -30,6 +30,7 @@ pub const FORMAT: Format = Format {
     source: "Open Profile for DICE 2.5",
     proves: "which code each boot layer ran, and in which mode",
     leaves_open: "where the last key is kept",
+    unsigned: "which certificate comes first; what stands behind the digests of code, configuration and authority",
     detect,
     appraise,
 };

@@ -26,6 +26,7 @@ pub const FORMAT: Format = Format {
     source: "Infineon OPTIGA Trust M",
     proves: "Infineon put the key of object E0F0 into the chip",
     leaves_open: "keys of other objects; who made the key",
+    unsigned: "which certificate comes first",
     detect: is_present,
     appraise,
 };

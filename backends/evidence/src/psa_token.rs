@@ -6,18 +6,18 @@
 //! A token with a MAC (COSE_Mac0) is refused: who can check it can make it. The certification reference that a token
 //! may name is the device's own word, and becomes no fact.
 //!
-//! The item is the token, and, as a second part, the attestation key (PEM or DER), which must be enrolled.
+//! The item is the token. The attestation key must be enrolled (see `enrolled`); it may come along as a second part.
 //!
 //! Source: RFC 9783, sections 4 and 5.
 use crate::appraise::{Appraised, Input, NotVerified};
-use crate::eat::{NONCE, PROFILE, UEID, enrolled_beside, hex, may_be_message};
+use crate::eat::{NONCE, PROFILE, UEID, enrolled_keys, hex, may_be_message};
+use crate::enrolled;
 use crate::formats::Format;
 use crate::{cbor, cose};
 use ciborium::Value as Cbor;
-use pkic_facts::crypto::Strength;
 use pkic_facts::facts::{Carried, Emission, Statement};
 use pkic_facts::reject::{Operand, Reject};
-use pkic_facts::verified::{join, mint};
+use pkic_facts::verified::join;
 use pkic_vocab::Value;
 use pkic_vocab::words::Words;
 
@@ -27,6 +27,7 @@ pub const FORMAT: Format = Format {
     source: "RFC 9783",
     proves: "life cycle and measurements of an Arm platform",
     leaves_open: "anything of a key",
+    unsigned: "the unprotected header; the certification reference is signed, and is the device's own word",
     detect: |input| {
         profile(input.evidence.bytes()).is_some_and(|profile| PROFILES.contains(&profile.as_str()))
     },
@@ -44,8 +45,7 @@ fn appraise(input: &Input<'_>) -> Result<Appraised, NotVerified> {
         return Err(Reject::AlgorithmUnsupported { found: Operand::Word("COSE_Mac0") }.into());
     }
     let message = cose::Sign1::of_value(NAME, message)?;
-    let key = enrolled_beside(NAME, input)?;
-    let token = mint(&message.signed(NAME)?, &key, Strength::Current, |signed| {
+    let (key, token) = enrolled::mint(enrolled_keys(NAME, input)?, &message.signed(NAME)?, |signed| {
         Token::read(&cose::payload_of(NAME, signed)?)
     })?;
     let signer = key.decode(|spki| Ok(spki.to_vec()))?;

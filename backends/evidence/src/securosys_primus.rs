@@ -30,6 +30,7 @@ pub const FORMAT: Format = Format {
     source: "Securosys Primus HSM key attestation",
     proves: "attributes of a key in a Primus HSM",
     leaves_open: "backups and clones among the owner's devices",
+    unsigned: "names of the files; which of them is which is told by content",
     detect: |input| find_parts(input).is_ok(),
     appraise,
 };
@@ -73,6 +74,7 @@ fn appraise(input: &Input<'_>) -> Result<Appraised, NotVerified> {
         return Err(Reject::TooLarge { what: "signature", size, limit: SIGNATURE_LEN_BYTES_MAX }.into());
     }
     let signed = SignedBytes {
+        what: "XML file",
         message: parts.text.to_vec(),
         scheme: Scheme::RsaPkcs1(Hash::Sha256),
         signature: parts.signature.to_vec(),

@@ -25,6 +25,7 @@ pub const FORMAT: Format = Format {
     source: "TCG DICE Attestation Architecture 1.1",
     proves: "firmware digests and flags of each layer",
     leaves_open: "where the last key is kept",
+    unsigned: "which certificate comes first; the firmware itself: digests are signed, no bytes",
     detect,
     appraise,
 };

@@ -22,6 +22,7 @@ pub const FORMAT: Format = Format {
     source: "W3C Web Authentication Level 3, section 8.4",
     proves: "as `android-key`, for a WebAuthn key",
     leaves_open: "who holds the device",
+    unsigned: "client data but for their digest; `fmt`; the order of the certificates",
     detect: |input| Object::is_registration(input, "android-key"),
     appraise,
 };
@@ -32,6 +33,7 @@ fn appraise(input: &Input<'_>) -> Result<Appraised, NotVerified> {
     let object = Object::find(input, "android-key")?;
     let statement = object.statement()?;
     let signed = SignedBytes {
+        what: "authenticatorData and client data hash",
         message: object.to_be_signed()?,
         scheme: cose::scheme(algorithm(statement)?)?,
         signature: cbor::bytes(statement, "sig")?.to_vec(),

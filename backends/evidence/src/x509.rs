@@ -5,6 +5,7 @@ use pkic_facts::certificate::{Certificate, Tbs};
 use pkic_facts::der;
 use pkic_facts::path::{PathInput, PathProfile, VerifiedPath, verify_path};
 use pkic_facts::reject::{Operand, Reject};
+use pkic_facts::verified::Evidence;
 
 /// Bytes of an item that is certificates alone: the largest sample, five of RSA-4096, has 7 kB.
 const ITEM_LEN_BYTES_MAX: usize = 64 << 10;
@@ -21,22 +22,52 @@ pub(crate) const CERTIFICATE_POLICIES: &str = "2.5.29.32";
 /// # Errors
 /// [`Reject::TooLarge`]; those of [`Certificate::all_from_file`].
 pub(crate) fn certificates(input: &Input<'_>) -> Result<Vec<Certificate>, Reject> {
-    let parts: Vec<&[u8]> = input.evidence.parts().iter().map(Vec::as_slice).collect();
-    certificates_of(&parts)
+    input.evidence.reading(Distinct::read).0.clone()
 }
 
-/// The same of some parts.
+/// The certificates of every part, in their order, each as often as it stands there.
 ///
 /// # Errors
-/// Those of [`certificates`].
-pub(crate) fn certificates_of(parts: &[&[u8]]) -> Result<Vec<Certificate>, Reject> {
-    let (size, limit) = (parts.iter().map(|part| part.len()).sum(), ITEM_LEN_BYTES_MAX);
-    if size > limit {
-        return Err(Reject::TooLarge { what: "certificates", size, limit });
+/// Those of [`Certificate::all_from_file`].
+pub(crate) fn of_every_part(input: &Input<'_>) -> Result<Vec<Certificate>, Reject> {
+    let mut found = Vec::new();
+    for part in &input.evidence.reading(Files::read).0 {
+        found.extend_from_slice(part.as_deref().map_err(Reject::clone)?);
     }
+    Ok(found)
+}
+
+/// The certificates of each part.
+pub(crate) struct Files(pub(crate) Vec<Result<Vec<Certificate>, Reject>>);
+
+impl Files {
+    pub(crate) fn read(evidence: &Evidence) -> Self {
+        Self(evidence.parts().iter().map(|part| Certificate::all_from_file(part)).collect())
+    }
+}
+
+/// The certificates of all parts, each once.
+struct Distinct(Result<Vec<Certificate>, Reject>);
+
+impl Distinct {
+    fn read(evidence: &Evidence) -> Self {
+        let size = evidence.parts().iter().map(Vec::len).sum();
+        let files = || evidence.reading(Files::read).0.clone();
+        Self(check_size(size).and_then(|()| distinct(files())))
+    }
+}
+
+fn check_size(size: usize) -> Result<(), Reject> {
+    let limit = ITEM_LEN_BYTES_MAX;
+    if size > limit { Err(Reject::TooLarge { what: "certificates", size, limit }) } else { Ok(()) }
+}
+
+fn distinct(
+    files: impl IntoIterator<Item = Result<Vec<Certificate>, Reject>>,
+) -> Result<Vec<Certificate>, Reject> {
     let mut found: Vec<Certificate> = Vec::new();
-    for part in parts {
-        for certificate in Certificate::all_from_file(part)? {
+    for file in files {
+        for certificate in file? {
             if !found.contains(&certificate) {
                 found.push(certificate);
             }
@@ -45,9 +76,19 @@ pub(crate) fn certificates_of(parts: &[&[u8]]) -> Result<Vec<Certificate>, Rejec
     Ok(found)
 }
 
+/// The same of some parts.
+///
+/// # Errors
+/// Those of [`certificates`].
+pub(crate) fn certificates_of(parts: &[&[u8]]) -> Result<Vec<Certificate>, Reject> {
+    check_size(parts.iter().map(|part| part.len()).sum())?;
+    distinct(parts.iter().map(|part| Certificate::all_from_file(part)))
+}
+
 /// Whether the item is certificates and one of them is such.
 pub(crate) fn has(input: &Input<'_>, is_wanted: fn(&Tbs) -> bool) -> bool {
-    certificates(input).is_ok_and(|found| found.iter().any(|certificate| is_wanted(certificate.tbs())))
+    let found = input.evidence.reading(Distinct::read);
+    found.0.as_ref().is_ok_and(|found| found.iter().any(|certificate| is_wanted(certificate.tbs())))
 }
 
 /// The path to an anchor of the one certificate that a format is about, through the others.

@@ -27,6 +27,7 @@ pub const FORMAT: Format = Format {
     source: "Yubico YubiHSM 2 attestation",
     proves: "origin and capabilities of a key in a YubiHSM 2",
     leaves_open: "a FIPS mode",
+    unsigned: "which certificate comes first",
     detect: is_present,
     appraise,
 };

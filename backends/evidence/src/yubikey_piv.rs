@@ -14,6 +14,7 @@ use crate::appraise::{Appraised, Input, NotVerified};
 use crate::cbor;
 use crate::formats::Format;
 use crate::webauthn::{Object, chain};
+use crate::x509;
 use pkic_facts::certificate::{Certificate, Tbs};
 use pkic_facts::crypto::{Hash, KeyKind, PublicKey, Scheme, Strength};
 use pkic_facts::der;
@@ -31,6 +32,7 @@ pub const FORMAT: Format = Format {
     source: "Yubico PIV Attestation",
     proves: "a YubiKey generated the key and never lets it go; firmware, PIN and touch policy",
     leaves_open: "that the key is still there; a FIPS mode",
+    unsigned: "a request that carries the certificates: its own key alone signs that; around an ACME answer, the attestation object",
     detect: is_present,
     appraise,
 };
@@ -134,7 +136,12 @@ fn answered(
         profile: &SLOT_PROFILE,
         now: input.now,
     })?;
-    let signed = SignedBytes { message: nonce.to_vec(), scheme: scheme_of(slot.tbs().spki())?, signature };
+    let signed = SignedBytes {
+        what: "key authorization",
+        message: nonce.to_vec(),
+        scheme: scheme_of(slot.tbs().spki())?,
+        signature,
+    };
     let nonce = mint(&signed, &TrustedKey::of_path(&path), Strength::Current, |nonce| Ok(nonce.to_vec()))?;
     join(statement, &nonce, SlotStatement::answering)
 }
@@ -206,14 +213,11 @@ fn from_challenge(input: &Input<'_>) -> Result<Found, Reject> {
 
 /// Certificate files, in either order.
 fn from_files(input: &Input<'_>) -> Result<Found, Reject> {
-    let mut certificates = Vec::new();
-    for part in input.evidence.parts() {
-        certificates.extend(Certificate::all_from_file(part)?);
-    }
     let is_slot = |certificate: &Certificate| {
         Tbs::common_name(certificate.tbs().subject()).is_some_and(|name| name.starts_with(SLOT_NAME))
     };
-    let (slots, devices): (Vec<Certificate>, Vec<Certificate>) = certificates.into_iter().partition(is_slot);
+    let (slots, devices): (Vec<Certificate>, Vec<Certificate>) =
+        x509::of_every_part(input)?.into_iter().partition(is_slot);
     let one = |mut found: Vec<Certificate>, field: &'static str| match (found.pop(), found.is_empty()) {
         (Some(certificate), true) => Ok(certificate),
         (Some(_), false) => Err(Reject::FieldRepeated { field }),

@@ -65,6 +65,13 @@ fn every_format_is_documented_with_what_was_verified() {
     }
 }
 
+#[test]
+fn every_format_says_what_no_signature_covers() {
+    for format in FORMATS {
+        assert!(!format.unsigned.is_empty() && !format.unsigned.ends_with('.'), "{}", format.name);
+    }
+}
+
 /// Formats that policies may name and nothing reads yet: what would rest on them is unknown.
 const UNREAD: [&str; 1] = ["tcg-csr-idevid"];
 

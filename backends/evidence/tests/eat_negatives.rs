@@ -14,8 +14,8 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use ciborium::Value;
 use pkic_evidence::Appraisal;
-use pkic_facts::anchors::AnchorSet;
-use pkic_facts::crypto::Hash;
+use pkic_facts::anchors::{AnchorFile, AnchorSet};
+use pkic_facts::crypto::{Hash, Sha256Digest};
 use rcgen::KeyPair;
 use serde_json::json;
 use support::made::{
@@ -147,6 +147,37 @@ fn json_tokens_say_the_same() {
     assert_eq!(code(&of(&header, &several, &attester)), ("format", "field-repeated"));
     let result = json!({"eat_nonce": claims["eat_nonce"], "eat_profile": "tag:github.com,2023:veraison/ear"});
     assert_eq!(of(&header, &result, &attester).format, None, "a verifier's result is no evidence");
+}
+
+/// A folder with the files of these keys, of which it lists some.
+fn folder(files: &[&KeyPair], listed: &[&KeyPair], format: &str) -> AnchorSet {
+    let texts: Vec<String> = files.iter().map(|key| key.public_key_pem()).collect();
+    let files: Vec<AnchorFile<'_>> =
+        texts.iter().map(|text| AnchorFile { name: "key.pem", bytes: text.as_bytes() }).collect();
+    let entry = |key: &&KeyPair| {
+        let spki = Sha256Digest::of(&spki(key));
+        format!("[[key]]\nname = \"k\"\nspki = \"{spki}\"\npurpose = \"test\"\nformats = [\"{format}\"]\n")
+    };
+    AnchorSet::load(&files, &listed.iter().map(entry).collect::<String>()).unwrap()
+}
+
+#[test]
+fn a_key_that_is_listed_and_stands_among_the_anchors_needs_no_key_beside_the_token() {
+    let (attester, other) = (key(), key());
+    let token = cose_sign1(&generic(), &attester);
+    let alone =
+        |anchors: &AnchorSet| appraise_with(&[token.clone()], None, anchors, Some(&[7; 32]), NOW, None);
+    let both = [&other, &attester];
+    assert_eq!(alone(&folder(&both, &both, "eat")).verdict.name(), "verified");
+    let unlisted = alone(&folder(&both, &[], "eat"));
+    assert_eq!((unlisted.verdict.name(), code(&unlisted)), ("unproven", ("format", "field-missing")));
+    let for_another = alone(&folder(&both, &both, "psa-token"));
+    assert_eq!((for_another.verdict.name(), code(&for_another)), ("unproven", ("format", "field-missing")));
+    let of_another = alone(&folder(&both, &[&other], "eat"));
+    assert_eq!(
+        (of_another.verdict.name(), code(&of_another)),
+        ("refused", ("signature", "signature-invalid"))
+    );
 }
 
 #[test]

@@ -56,7 +56,7 @@ fn said(witness: &KeyPair, anchors: &AnchorSet, evidence: &Evidence) -> Verified
     let spki = witness.subject_public_key_info();
     let trusted = TrustedKey::enrolled(anchors, &spki, "tpm2-certify", evidence, NOW).unwrap();
     let signature = witness.sign(&message).unwrap();
-    let signed = SignedBytes { message, scheme: Scheme::Ecdsa(Hash::Sha256), signature };
+    let signed = SignedBytes { what: "message", message, scheme: Scheme::Ecdsa(Hash::Sha256), signature };
     mint(&signed, &trusted, Strength::Current, heard).unwrap()
 }
 

@@ -7,14 +7,18 @@ use crate::reject::{Operand, Reject};
 use pkic_vocab::limits;
 use std::collections::HashSet;
 use std::ops::Range;
+use std::sync::Arc;
 use x509_parser::prelude::{FromDer, Pem};
 
 /// Fields of a tbsCertificate (RFC 5280 section 4.1).
 const TBS_FIELDS_MAX: usize = 10;
 
-/// A certificate: its bytes, and where in them its parts stand.
+/// A certificate: its bytes, and where in them its parts stand. A copy shares them.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Certificate {
+pub struct Certificate(Arc<Parts>);
+
+#[derive(Debug, PartialEq, Eq)]
+struct Parts {
     raw: Vec<u8>,
     tbs: Tbs,
     signature_algorithm: Vec<u8>,
@@ -80,7 +84,8 @@ impl Certificate {
             let (expected, found) = (Operand::bytes(algorithm.raw), Operand::bytes(&tbs.signature_algorithm));
             return Err(Reject::FieldMismatch { field: "tbsCertificate.signature", expected, found });
         }
-        Ok(Certificate { raw: raw.to_vec(), tbs, signature_algorithm: algorithm.raw.to_vec(), signature })
+        let (raw, signature_algorithm) = (raw.to_vec(), algorithm.raw.to_vec());
+        Ok(Certificate(Arc::new(Parts { raw, tbs, signature_algorithm, signature })))
     }
 
     /// Reads all certificates of a file: PEM blocks with any text between them, or one DER certificate.
@@ -111,12 +116,12 @@ impl Certificate {
 
     /// The certificate in the bytes that it came in.
     pub fn raw(&self) -> &[u8] {
-        &self.raw
+        &self.0.raw
     }
 
     /// The part that the issuer signed.
     pub fn tbs(&self) -> &Tbs {
-        &self.tbs
+        &self.0.tbs
     }
 
     /// The algorithm of the issuer's signature.
@@ -124,17 +129,17 @@ impl Certificate {
     /// # Errors
     /// [`Reject::AlgorithmUnsupported`] where pkic does not verify it.
     pub fn scheme(&self) -> Result<Scheme, Reject> {
-        Scheme::from_algorithm_identifier(&self.signature_algorithm)
+        Scheme::from_algorithm_identifier(&self.0.signature_algorithm)
     }
 
     /// The issuer's signature over [`Tbs::raw`].
     pub fn signature(&self) -> &[u8] {
-        &self.signature
+        &self.0.signature
     }
 
     /// Whether the bytes are strict DER.
     pub fn encoding(&self) -> Encoding {
-        if der::is_strict(&self.raw) { Encoding::Der } else { Encoding::NonDer }
+        if der::is_strict(&self.0.raw) { Encoding::Der } else { Encoding::NonDer }
     }
 }
 
@@ -232,6 +237,11 @@ impl Tbs {
     pub fn common_name(name: &[u8]) -> Option<String> {
         let (_, name) = x509_parser::x509::X509Name::from_der(name).ok()?;
         name.iter_common_name().next().and_then(|cn| cn.as_str().ok()).map(str::to_owned)
+    }
+
+    /// A distinguished name of this certificate for a person, such as `C=SE, O=Yubico AB`; it may have no attribute.
+    pub fn name_text(name: &[u8]) -> Option<String> {
+        x509_parser::x509::X509Name::from_der(name).ok().map(|(_, name)| name.to_string())
     }
 
     /// `basicConstraints.cA`, or nothing where there is no such extension or it does not decode.

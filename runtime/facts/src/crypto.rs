@@ -74,6 +74,16 @@ impl Hash {
         aws_digest::digest(algorithm, bytes).as_ref().to_vec()
     }
 
+    /// The name in records and messages.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Hash::Sha1 => "sha1",
+            Hash::Sha256 => "sha256",
+            Hash::Sha384 => "sha384",
+            Hash::Sha512 => "sha512",
+        }
+    }
+
     fn from_oid(oid: &str) -> Option<Hash> {
         match oid {
             "1.3.14.3.2.26" => Some(Hash::Sha1),

@@ -9,7 +9,9 @@ use crate::crypto::{Sha256Digest, Strength, verify_signature};
 use crate::reject::{Operand, Reject};
 use crate::revocation::{Checked, Link, Revocation, Standing};
 use crate::verified::Evidence;
+use crate::verified::trail::Chain;
 use pkic_vocab::limits;
+use std::sync::Arc;
 
 /// What a format's path must be like.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -85,9 +87,7 @@ pub struct PathInput<'a> {
 #[derive(Debug)]
 pub struct VerifiedPath {
     evidence: Sha256Digest,
-    leaf: Certificate,
-    issuers: Vec<Certificate>,
-    anchor: AnchorRef,
+    chain: Arc<Chain>,
     now: i64,
     not_after: Option<i64>,
     revocation: Revocation,
@@ -101,17 +101,21 @@ impl VerifiedPath {
 
     /// The certificate whose key is reached.
     pub fn leaf(&self) -> &Certificate {
-        &self.leaf
+        &self.chain.leaf
     }
 
     /// The certificates between the leaf and the anchor, the leaf's issuer first.
     pub fn issuers(&self) -> &[Certificate] {
-        &self.issuers
+        &self.chain.issuers
     }
 
     /// The anchor that the path ends at.
     pub fn anchor(&self) -> &AnchorRef {
-        &self.anchor
+        &self.chain.anchor
+    }
+
+    pub(crate) fn chain(&self) -> &Arc<Chain> {
+        &self.chain
     }
 
     /// The time of appraisal.
@@ -126,7 +130,7 @@ impl VerifiedPath {
 
     /// Certificates below the anchor, the leaf included.
     pub fn certificates(&self) -> usize {
-        self.issuers.len().saturating_add(1)
+        self.chain.issuers.len().saturating_add(1)
     }
 
     /// What the lists of the anchor set say of these certificates.
@@ -157,9 +161,11 @@ pub fn verify_path(input: &PathInput<'_>) -> Result<VerifiedPath, Reject> {
             let Standing { state, until } = check_revocation(input, &search.chain, anchor)?;
             Ok(VerifiedPath {
                 evidence: input.evidence.digest(),
-                leaf: input.leaf.clone(),
-                issuers: search.chain.iter().skip(1).copied().cloned().collect(),
-                anchor: anchor.reference().clone(),
+                chain: Arc::new(Chain {
+                    leaf: input.leaf.clone(),
+                    issuers: search.chain.iter().skip(1).copied().cloned().collect(),
+                    anchor: anchor.reference().clone(),
+                }),
                 now: input.now,
                 not_after: end.into_iter().chain(until).min(),
                 revocation: state,

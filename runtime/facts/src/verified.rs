@@ -15,8 +15,12 @@ use crate::path::VerifiedPath;
 use crate::reject::{Operand, Reject};
 use crate::revocation::Revocation;
 use pkic_vocab::limits;
+use std::sync::Arc;
+use trail::{Hashed, Signed, Step, TBS_CERTIFICATE};
 
 pub mod activation;
+mod readings;
+pub mod trail;
 
 /// One item of evidence: its parts as they came. Having it proves nothing.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -24,6 +28,7 @@ pub struct Evidence {
     name: String,
     parts: Vec<Vec<u8>>,
     digest: Sha256Digest,
+    readings: readings::Readings,
 }
 
 impl Evidence {
@@ -54,6 +59,7 @@ impl Evidence {
             name: name.to_owned(),
             parts: parts.iter().map(|part| part.to_vec()).collect(),
             digest,
+            readings: readings::Readings::default(),
         })
     }
 
@@ -90,6 +96,8 @@ impl Evidence {
 /// Bytes with the signature that is said to be over them. Nothing is checked yet.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SignedBytes {
+    /// What the bytes are, in the word of the standard: for whoever follows the [`trail`].
+    pub what: &'static str,
     /// The bytes, as they were signed.
     pub message: Vec<u8>,
     /// The algorithm that the signature names.
@@ -105,6 +113,7 @@ impl SignedBytes {
     /// Those of [`Certificate::scheme`].
     pub fn of_certificate(certificate: &Certificate) -> Result<SignedBytes, Reject> {
         Ok(SignedBytes {
+            what: TBS_CERTIFICATE,
             message: certificate.tbs().raw().to_vec(),
             scheme: certificate.scheme()?,
             signature: certificate.signature().to_vec(),
@@ -122,6 +131,7 @@ pub struct Provenance {
     not_after: Option<i64>,
     weak_hash: bool,
     revocation: Revocation,
+    trail: Vec<Step>,
 }
 
 impl Provenance {
@@ -161,6 +171,17 @@ impl Provenance {
         self.revocation
     }
 
+    /// What was checked on the way to the value, in the order of the checks.
+    pub fn trail(&self) -> &[Step] {
+        &self.trail
+    }
+
+    fn and(&self, step: Step) -> Provenance {
+        let mut next = self.clone();
+        next.trail.push(step);
+        next
+    }
+
     /// What rests on both, and so on the anchors of both.
     ///
     /// # Errors
@@ -182,6 +203,8 @@ impl Provenance {
         // Stable, so that the first of two with one purpose stays the first. Purposes are ordered from production away.
         anchors.sort_by_key(|anchor| std::cmp::Reverse(anchor.purpose));
         let mut anchors = anchors.into_iter();
+        let mut trail = self.trail.clone();
+        trail.extend(other.trail.iter().filter(|step| !self.trail.contains(step)).cloned());
         Ok(Provenance {
             evidence: self.evidence,
             anchor: anchors.next().unwrap_or_else(|| self.anchor.clone()),
@@ -190,6 +213,7 @@ impl Provenance {
             not_after: [self.not_after, other.not_after].into_iter().flatten().min(),
             weak_hash: self.weak_hash || other.weak_hash,
             revocation: self.revocation.max(other.revocation),
+            trail,
         })
     }
 }
@@ -214,6 +238,7 @@ impl TrustedKey {
                 not_after: path.not_after(),
                 weak_hash: false,
                 revocation: path.revocation(),
+                trail: vec![Step::Path(Arc::clone(path.chain()))],
             },
         }
     }
@@ -233,6 +258,7 @@ impl TrustedKey {
         let anchor = anchors.enrolled(key, format).ok_or(Reject::KeyNotEnrolled { key })?.clone();
         let provenance = Provenance {
             evidence: evidence.digest(),
+            trail: vec![Step::Enrolled(Arc::new(anchor.clone()))],
             anchor,
             others: Vec::new(),
             now,
@@ -313,7 +339,8 @@ pub fn mint<T>(
     verify_signature(&key.spki, signed.scheme, strength, &signed.message, &signed.signature)?;
     let value = decode(&signed.message)?;
     let weak_hash = key.provenance.weak_hash || signed.scheme.is_weak();
-    Ok(Verified { value, provenance: Provenance { weak_hash, ..key.provenance.clone() } })
+    let provenance = key.provenance.and(Step::Signed(Signed::new(signed, key)));
+    Ok(Verified { value, provenance: Provenance { weak_hash, ..provenance } })
 }
 
 impl VerifiedPath {
@@ -391,8 +418,8 @@ impl<T> Verified<T> {
             return Err(Reject::DigestMismatch { what, expected, found });
         }
         let weak_hash = self.provenance.weak_hash || hash == Hash::Sha1;
-        let provenance = Provenance { weak_hash, ..self.provenance.clone() };
-        Ok(Verified { value: decode(bytes)?, provenance })
+        let provenance = self.provenance.and(Step::Hashed(Hashed::new(what, hash, bytes)));
+        Ok(Verified { value: decode(bytes)?, provenance: Provenance { weak_hash, ..provenance } })
     }
 
     /// A part of this value, or a reading of it.

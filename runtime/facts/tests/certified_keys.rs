@@ -5,14 +5,15 @@
 use pkic_facts::anchors::AnchorSet;
 use pkic_facts::crypto::{Hash, Scheme, Sha256Digest, Strength};
 use pkic_facts::reject::Reject;
-use pkic_facts::verified::{CertifiedKey, Evidence, SignedBytes, TrustedKey, mint};
+use pkic_facts::verified::trail::Step;
+use pkic_facts::verified::{CertifiedKey, Evidence, HashOf, SignedBytes, TrustedKey, join, mint};
 use rcgen::{KeyPair, PublicKeyData, SigningKey};
 
 const NOW: i64 = 1_800_000_000;
 
 fn sign(key: &KeyPair, message: &[u8]) -> SignedBytes {
     let signature = key.sign(message).unwrap();
-    SignedBytes { message: message.to_vec(), scheme: Scheme::Ecdsa(Hash::Sha256), signature }
+    SignedBytes { what: "message", message: message.to_vec(), scheme: Scheme::Ecdsa(Hash::Sha256), signature }
 }
 
 fn whole(bytes: &[u8]) -> Result<Vec<u8>, Reject> {
@@ -60,4 +61,41 @@ fn a_trusted_key_is_read_from_its_own_bytes() {
     let read = enrolled(&root, &evidence).decode(whole).unwrap();
     assert_eq!(*read.value(), root.subject_public_key_info());
     assert_eq!(read.provenance().anchor().name, "root of layers");
+}
+
+#[test]
+fn a_trail_tells_each_check_that_was_made_and_no_other() {
+    let (root, layer) = (KeyPair::generate().unwrap(), KeyPair::generate().unwrap());
+    let evidence = Evidence::new("e", &[b"layers"]).unwrap();
+    let enrolled = enrolled(&root, &evidence);
+    assert!(
+        matches!(enrolled.provenance().trail(), [Step::Enrolled(anchor)] if anchor.name == "root of layers")
+    );
+    let spki = layer.subject_public_key_info();
+    let said = mint(&sign(&root, &spki), &enrolled, Strength::Current, whole).unwrap();
+    let key =
+        TrustedKey::of_statement(&said, |spki| Ok(CertifiedKey { spki: spki.clone(), not_after: None }));
+    let last = mint(&sign(&layer, b"last"), &key.unwrap(), Strength::Current, whole).unwrap();
+    let digest_of =
+        |_: &Vec<u8>| Ok(HashOf { what: "file", hash: Hash::Sha384, digest: Hash::Sha384.digest(b"beside") });
+    let beside = last.preimage(digest_of, b"beside", whole).unwrap();
+    let [Step::Enrolled(_), Step::Signed(first), Step::Signed(second), Step::Hashed(hashed)] =
+        beside.provenance().trail()
+    else {
+        panic!("{:?}", beside.provenance().trail())
+    };
+    assert_eq!((first.what(), first.scheme().name()), ("message", "ecdsa-sha256"));
+    assert_eq!(first.signer(), Sha256Digest::of(&root.subject_public_key_info()));
+    assert_eq!((first.digest(), first.len_bytes()), (Sha256Digest::of(&spki), spki.len()));
+    assert_eq!((second.signer(), second.digest()), (Sha256Digest::of(&spki), Sha256Digest::of(b"last")));
+    assert_eq!((hashed.what(), hashed.hash(), hashed.len_bytes()), ("file", Hash::Sha384, 6));
+    assert_eq!(hashed.digest(), Sha256Digest::of(b"beside"));
+    let both = join(&last, &beside, |_, _| Ok(())).unwrap();
+    assert_eq!(
+        both.provenance().trail(),
+        beside.provenance().trail(),
+        "a check that both rest on stands once"
+    );
+    let projected = last.project(|_| Ok(())).unwrap();
+    assert_eq!(projected.provenance().trail(), last.provenance().trail(), "a reading checks nothing more");
 }

@@ -52,7 +52,7 @@ fn heard_under(witness: &KeyPair, evidence: &Evidence, now: i64, revocation: &st
     let key = TrustedKey::enrolled(&anchors, &spki, "tpm2-certify", evidence, now).unwrap();
     let message = evidence.bytes().to_vec();
     let signature = witness.sign(&message).unwrap();
-    let signed = SignedBytes { message, scheme: Scheme::Ecdsa(Hash::Sha256), signature };
+    let signed = SignedBytes { what: "message", message, scheme: Scheme::Ecdsa(Hash::Sha256), signature };
     mint(&signed, &key, Strength::Current, origin).unwrap()
 }
 

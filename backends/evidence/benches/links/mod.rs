@@ -7,8 +7,13 @@ use pkic_evidence::tpm::public::Public;
 use pkic_evidence::tpm::structures::Signature;
 use pkic_facts::anchors::AnchorSet;
 use pkic_facts::crypto::{Hash, Scheme, Sha256Digest, Strength, verify_signature};
+use pkic_facts::verified::trail::Step;
+use statements::Statement;
+use std::collections::BTreeSet;
 use x509_parser::certificate::X509Certificate;
 use x509_parser::prelude::{FromDer, Pem};
+
+mod statements;
 
 /// A signature, with everything that its check takes.
 pub struct Link {
@@ -25,8 +30,54 @@ impl Link {
     }
 }
 
+/// The signatures that an appraisal rests on by its own trail, or nothing where one of them is not found here.
+pub fn of_trail(format: &str, parts: &[Vec<u8>], anchors: &AnchorSet, trail: &[Step]) -> Option<Vec<Link>> {
+    let mut wanted: BTreeSet<Sha256Digest> = BTreeSet::new();
+    for step in trail {
+        match step {
+            Step::Path(chain) => {
+                wanted.extend(
+                    chain.certificates().map(|certificate| Sha256Digest::of(certificate.tbs().raw())),
+                );
+            }
+            Step::Signed(signed) => {
+                wanted.insert(signed.digest());
+            }
+            Step::Enrolled(_) | Step::Activated(_) | Step::Hashed(_) => {}
+        }
+    }
+    let known = of_certificates(parts, anchors).into_iter().chain(of_statement(format, parts));
+    let mut links = Vec::new();
+    for link in known.chain(of_any_key(parts, anchors)) {
+        if link.is_valid() && wanted.remove(&Sha256Digest::of(&link.message)) {
+            links.push(link);
+        }
+    }
+    wanted.is_empty().then_some(links)
+}
+
+/// Statements whose signer is found by trying every key of the sample and its anchors.
+fn of_any_key(parts: &[Vec<u8>], anchors: &AnchorSet) -> Vec<Link> {
+    let carried: Vec<Vec<u8>> = parts.iter().flat_map(|part| certificates_in(part)).collect();
+    let mut keys: Vec<Vec<u8>> = carried.iter().map(|der| parsed(der).public_key().raw.to_vec()).collect();
+    keys.extend(anchors.candidates().iter().map(|candidate| candidate.tbs().spki().to_vec()));
+    keys.extend(anchors.public_keys().map(<[u8]>::to_vec));
+    keys.extend(statements::keys_in(parts));
+    let mut links = Vec::new();
+    for Statement { scheme, message, signature } in statements::of_parts(parts) {
+        let link = |spki: &Vec<u8>| Link {
+            spki: spki.clone(),
+            scheme,
+            message: message.clone(),
+            signature: signature.clone(),
+        };
+        links.extend(keys.iter().map(link).find(Link::is_valid));
+    }
+    links
+}
+
 /// The links between the certificates of these parts, and from them to an anchor.
-pub fn of_certificates(parts: &[Vec<u8>], anchors: &AnchorSet) -> Vec<Link> {
+fn of_certificates(parts: &[Vec<u8>], anchors: &AnchorSet) -> Vec<Link> {
     let carried: Vec<Vec<u8>> = parts.iter().flat_map(|part| certificates_in(part)).collect();
     let candidates: Vec<&[u8]> = anchors.candidates().iter().map(|candidate| candidate.raw()).collect();
     let issuers: Vec<X509Certificate<'_>> =
@@ -37,20 +88,21 @@ pub fn of_certificates(parts: &[Vec<u8>], anchors: &AnchorSet) -> Vec<Link> {
     while let Some(index) = waiting.pop() {
         let child = &issuers[index];
         let is_anchor = anchors.anchors().iter().any(|anchor| anchor.spki() == child.public_key().raw);
-        let is_self_signed =
-            child.subject() == child.issuer() && certificate_link(child, child.public_key().raw).is_valid();
+        let is_self_signed = child.subject() == child.issuer()
+            && certificate_link(child, child.public_key().raw).is_some_and(|link| link.is_valid());
         if is_anchor || is_self_signed || seen.contains(&child.tbs_certificate.as_ref()) {
             continue;
         }
         seen.push(child.tbs_certificate.as_ref());
         let of_anchor = anchors.anchors().iter().filter(|anchor| anchor.subject() == child.issuer().as_raw());
-        let link = of_anchor.map(|anchor| certificate_link(child, anchor.spki())).find(Link::is_valid);
+        let link = of_anchor.filter_map(|anchor| certificate_link(child, anchor.spki())).find(Link::is_valid);
         if let Some(link) = link {
             links.push(link);
             continue;
         }
         let named = issuers.iter().enumerate().filter(|(_, issuer)| issuer.subject() == child.issuer());
-        let mut found = named.map(|(at, issuer)| (at, certificate_link(child, issuer.public_key().raw)));
+        let mut found =
+            named.filter_map(|(at, issuer)| Some((at, certificate_link(child, issuer.public_key().raw)?)));
         if let Some((at, link)) = found.find(|(_, link)| link.is_valid()) {
             links.push(link);
             waiting.push(at);
@@ -60,7 +112,7 @@ pub fn of_certificates(parts: &[Vec<u8>], anchors: &AnchorSet) -> Vec<Link> {
 }
 
 /// The signature over the statement, in formats whose statement is no certificate.
-pub fn of_statement(format: &str, parts: &[Vec<u8>]) -> Option<Link> {
+fn of_statement(format: &str, parts: &[Vec<u8>]) -> Option<Link> {
     match format {
         "webauthn-tpm" | "webauthn-android-key" | "webauthn-packed" => of_webauthn(format, parts),
         "tpm2-certify" | "tpm2-certify-creation" => of_tpm(&parts[0]),
@@ -82,7 +134,7 @@ fn of_webauthn(format: &str, parts: &[Vec<u8>]) -> Option<Link> {
         -7 => Scheme::Ecdsa(Hash::Sha256),
         -257 => Scheme::RsaPkcs1(Hash::Sha256),
         -65_535 => Scheme::RsaPkcs1(Hash::Sha1),
-        other => panic!("algorithm {other}"),
+        _ => return None,
     };
     let message = match format {
         "webauthn-tpm" => bytes(&statement, "certInfo")?,
@@ -108,7 +160,7 @@ fn of_tpm(container: &[u8]) -> Option<Link> {
     })
 }
 
-fn certificate_link(child: &X509Certificate<'_>, issuer_spki: &[u8]) -> Link {
+fn certificate_link(child: &X509Certificate<'_>, issuer_spki: &[u8]) -> Option<Link> {
     let scheme = match child.signature_algorithm.algorithm.to_id_string().as_str() {
         "1.2.840.113549.1.1.5" => Scheme::RsaPkcs1(Hash::Sha1),
         "1.2.840.113549.1.1.11" => Scheme::RsaPkcs1(Hash::Sha256),
@@ -119,14 +171,14 @@ fn certificate_link(child: &X509Certificate<'_>, issuer_spki: &[u8]) -> Link {
         "1.2.840.10045.4.3.4" => Scheme::Ecdsa(Hash::Sha512),
         "1.3.101.112" => Scheme::Ed25519,
         "2.16.840.1.101.3.4.3.18" => Scheme::MlDsa65,
-        other => panic!("algorithm {other}"),
+        _ => return None,
     };
-    Link {
+    Some(Link {
         spki: issuer_spki.to_vec(),
         scheme,
         message: child.tbs_certificate.as_ref().to_vec(),
         signature: child.signature_value.data.to_vec(),
-    }
+    })
 }
 
 fn parsed(der: &[u8]) -> X509Certificate<'_> {

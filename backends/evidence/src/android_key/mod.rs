@@ -19,6 +19,7 @@
 //! source.android.com, Key and ID attestation.
 use crate::appraise::{Appraised, Input, NotVerified};
 use crate::formats::Format;
+use crate::x509::{Files, of_every_part};
 use key_description::{KeyDescription, ORIGIN_GENERATED, SecurityLevel, purpose};
 use pkic_facts::certificate::{Certificate, Tbs};
 use pkic_facts::crypto::Strength;
@@ -38,7 +39,8 @@ pub const FORMAT: Format = Format {
     source: "Android Key Attestation",
     proves: "where the key is (TEE, StrongBox or software), how it came there, what the device had booted",
     leaves_open: "who holds the device; any certification",
-    detect: |input| input.evidence.parts().iter().any(|part| has_described(part)),
+    unsigned: "the order of the certificates; certificates that the path does not use",
+    detect: is_present,
     appraise,
 };
 
@@ -65,6 +67,15 @@ fn appraise(input: &Input<'_>) -> Result<Appraised, NotVerified> {
     input.conclude(&key)
 }
 
+/// Whether there is a described certificate in a part that reads, or in one that reads in part.
+fn is_present(input: &Input<'_>) -> bool {
+    let files = input.evidence.reading(Files::read);
+    files.0.iter().zip(input.evidence.parts()).any(|(found, part)| match found {
+        Ok(found) => found.iter().any(is_described),
+        Err(_) => has_described(part),
+    })
+}
+
 /// Whether there is a described certificate in a file. Only a certificate in which the identifier occurs is read.
 fn has_described(file: &[u8]) -> bool {
     let has = |der: &[u8]| {
@@ -80,11 +91,7 @@ fn has_described(file: &[u8]) -> bool {
 }
 
 fn certificates(input: &Input<'_>) -> Result<Vec<Certificate>, Reject> {
-    let mut found = Vec::new();
-    for part in input.evidence.parts() {
-        found.extend(Certificate::all_from_file(part)?);
-    }
-    Ok(found)
+    of_every_part(input)
 }
 
 fn is_described(certificate: &Certificate) -> bool {

@@ -30,6 +30,7 @@ pub const FORMAT: Format = Format {
     source: "Apple, Validating apps that connect to your server",
     proves: "an instance of an app made the key",
     leaves_open: "anything about a request: such keys sign none",
+    unsigned: "client data but for their digest; the receipt; `fmt`",
     detect: |input| Object::is_registration(input, "apple-appattest"),
     appraise,
 };

@@ -15,6 +15,7 @@ use super::{emit_enclave, end_entity};
 use crate::appraise::{Appraised, Input, NotVerified};
 use crate::formats::Format;
 use crate::webauthn::{Object, attestation_profile, chain, reach};
+use crate::x509::of_every_part;
 use pkic_facts::certificate::{Certificate, Tbs};
 use pkic_facts::crypto::Hash;
 use pkic_facts::der;
@@ -30,6 +31,7 @@ pub const FORMAT: Format = Format {
     source: "Apple, Device Management, DevicePropertiesAttestation; draft-ietf-acme-device-attest",
     proves: "a managed device's key; serial, system, boot security",
     leaves_open: "where the key is: Apple's practice",
+    unsigned: "the attestation object around the certificates; the account that asked",
     detect: |input| Object::is_challenge_response(input, "apple") || from_files(input).is_ok(),
     appraise,
 };
@@ -70,12 +72,8 @@ fn appraise(input: &Input<'_>) -> Result<Appraised, NotVerified> {
 
 /// The certificates of files, the one with a freshness code first.
 fn from_files(input: &Input<'_>) -> Result<Vec<Certificate>, Reject> {
-    let mut certificates = Vec::new();
-    for part in input.evidence.parts() {
-        certificates.extend(Certificate::all_from_file(part)?);
-    }
     let is_leaf = |certificate: &Certificate| certificate.tbs().extension(FRESHNESS).is_some();
-    let (mut leaves, issuers): (Vec<_>, Vec<_>) = certificates.into_iter().partition(is_leaf);
+    let (mut leaves, issuers): (Vec<_>, Vec<_>) = of_every_part(input)?.into_iter().partition(is_leaf);
     match leaves.len() {
         0 => Err(Reject::FieldMissing { field: "freshness code" }),
         1 => {

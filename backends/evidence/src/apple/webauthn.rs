@@ -21,6 +21,7 @@ pub const FORMAT: Format = Format {
     source: "W3C Web Authentication Level 3, section 8.8",
     proves: "Apple certified the key, in a Secure Enclave by its practice",
     leaves_open: "device and system",
+    unsigned: "client data but for their digest; `fmt`",
     detect: |input| Object::is_registration(input, "apple"),
     appraise,
 };

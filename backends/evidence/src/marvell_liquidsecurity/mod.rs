@@ -32,6 +32,7 @@ pub const FORMAT: Format = Format {
     source: "Marvell LiquidSecurity software key attestation; Google Cloud HSM",
     proves: "PKCS #11 attributes of a key in a LiquidSecurity module, and whose module it is",
     leaves_open: "a FIPS mode; clones within the owner's domain",
+    unsigned: "names of the two files; the gzip container; other certificates in the file",
     detect: |input| find_parts(input).is_ok(),
     appraise,
 };

@@ -61,7 +61,7 @@ pub(crate) fn signed(answer: &[u8], scheme: Scheme) -> Result<SignedBytes, Rejec
     let malformed = Reject::Malformed { what: WHAT };
     let len = answer.len().checked_sub(SIGNATURE_LEN_BYTES).ok_or(malformed.clone())?;
     let (message, signature) = answer.split_at_checked(len).ok_or(malformed)?;
-    Ok(SignedBytes { message: message.to_vec(), scheme, signature: signature.to_vec() })
+    Ok(SignedBytes { what: WHAT, message: message.to_vec(), scheme, signature: signature.to_vec() })
 }
 
 /// The objects of an answer.

@@ -82,6 +82,7 @@ pub(super) fn signed(message: &[u8]) -> Result<SignedBytes, Reject> {
         return Err(Reject::Malformed { what });
     }
     Ok(SignedBytes {
+        what: "certification declaration",
         message: message.content.ok_or(Reject::FieldMissing { field: "eContent" })?.to_vec(),
         scheme: Scheme::from_algorithm_identifier(algorithm.raw)?,
         signature: signature.content.to_vec(),

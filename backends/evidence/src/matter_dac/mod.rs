@@ -42,6 +42,7 @@ pub const FORMAT: Format = Format {
     source: "Matter core specification 1.2",
     proves: "vendor, product and kind of certification declaration",
     leaves_open: "where the key is: a rule of the programme, no field",
+    unsigned: "a certification declaration without the key that signs declarations; the container, and the name of the session's challenge",
     detect: is_present,
     appraise,
 };
@@ -73,9 +74,13 @@ const PROFILE: PathProfile = PathProfile {
 };
 
 fn is_present(input: &Input<'_>) -> bool {
-    let is_container = matches!(input.evidence.parts(), [part] if Container::is_of(NAME, part));
+    let is_container = is_container(input);
     is_container
         || Item::of_parts(input).is_ok_and(|item| item.certificates.iter().any(|found| is_dac(found.tbs())))
+}
+
+fn is_container(input: &Input<'_>) -> bool {
+    input.evidence.parts().len() == 1 && Container::is_of(NAME, input.evidence)
 }
 
 fn appraise(input: &Input<'_>) -> Result<Appraised, NotVerified> {
@@ -111,7 +116,7 @@ struct Item {
 impl Item {
     fn read(input: &Input<'_>) -> Result<Item, Reject> {
         match input.evidence.parts() {
-            [part] if Container::is_of(NAME, part) => Item::of_container(part),
+            [_] if is_container(input) => Item::of_container(input),
             _ => Item::of_parts(input),
         }
     }
@@ -137,8 +142,8 @@ impl Item {
         Ok(item)
     }
 
-    fn of_container(part: &[u8]) -> Result<Item, Reject> {
-        let mut container = Container::open(NAME, part)?;
+    fn of_container(input: &Input<'_>) -> Result<Item, Reject> {
+        let mut container = Container::open(NAME, input.evidence)?;
         let certificates = container.take_list("certificates")?;
         let certificates = certificates.iter().map(|der| Certificate::from_der(der));
         let certificates = certificates.collect::<Result<Vec<_>, Reject>>()?;
@@ -153,7 +158,12 @@ impl Item {
         let declaration_key = container.take("certification-declaration-key")?;
         container.finish()?;
         let message = [elements, challenge].concat();
-        let answer = SignedBytes { message, scheme: Scheme::Ecdsa(Hash::Sha256), signature };
+        let answer = SignedBytes {
+            what: "attestation_elements and challenge",
+            message,
+            scheme: Scheme::Ecdsa(Hash::Sha256),
+            signature,
+        };
         Ok(Item { certificates, declaration: None, declaration_key, answer: Some(answer) })
     }
 }

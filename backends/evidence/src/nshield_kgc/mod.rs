@@ -16,6 +16,7 @@
 //! names of roots in the bundle are not signed, so the enrolled key decides; actions that are not known are refused.
 //! Source: Entrust, nShield app notes "Key Attestation Format", "Warrants", "Wire format" and "nCore Key Hash".
 use crate::appraise::{Appraised, Input, NotVerified};
+use crate::container;
 use crate::formats::Format;
 use base64::Engine as _;
 use base64::alphabet::URL_SAFE;
@@ -41,6 +42,7 @@ pub const FORMAT: Format = Format {
     source: "Entrust nShield Key Attestation Format",
     proves: "an nShield generated the key; what its access control list lets it do",
     leaves_open: "a FIPS mode",
+    unsigned: "names in the bundle: of the roots, of the keys, of the Security World",
     detect: is_present,
     appraise,
 };
@@ -60,8 +62,11 @@ const BASE64: GeneralPurpose = GeneralPurpose::new(
 );
 
 fn is_present(input: &Input<'_>) -> bool {
-    Bundle::open(input)
-        .is_ok_and(|bundle| ["warrant", "modstatemsg", "kcmsg"].iter().all(|name| bundle.has(name)))
+    let json = input.evidence.reading(container::Json::read);
+    let has = |members: &Map<String, Json>| {
+        ["warrant", "modstatemsg", "kcmsg"].iter().all(|name| members.contains_key(*name))
+    };
+    json.0.as_ref().is_some_and(has)
 }
 
 fn appraise(input: &Input<'_>) -> Result<Appraised, NotVerified> {
@@ -71,7 +76,7 @@ fn appraise(input: &Input<'_>) -> Result<Appraised, NotVerified> {
     let world = verify_world(&bundle, &module)?;
     let kml = trusted(&module.project(|module| Ok(module.kml.clone()))?)?;
     let public_key = ncore::KeyData::of("pubkeydata", &bundle.require("pubkeydata")?)?;
-    let signed = ncore::signed(bundle.require("kcmsg")?, "kcsig", &bundle.require("kcsig")?)?;
+    let signed = ncore::signed(("kcmsg", bundle.require("kcmsg")?), "kcsig", &bundle.require("kcsig")?)?;
     let generation = mint(&signed, &kml, Strength::Current, Generation::decode)?;
     let spki =
         generation.preimage(Generation::key_hash, &public_key.hash_input(), ncore::spki_of_hash_input)?;
@@ -105,8 +110,11 @@ fn verify_module(input: &Input<'_>, bundle: &Bundle) -> Result<Verified<Module>,
     let information = mint(last, &key, Strength::Current, warrant::Information::decode);
     let information = information.map_err(|reject| of_link(reject, 0))?;
     let klf2 = trusted(&information.project(|information| Ok(information.klf2.clone()))?)?;
-    let signed =
-        ncore::signed(bundle.require("modstatemsg")?, "modstatesig", &bundle.require("modstatesig")?)?;
+    let signed = ncore::signed(
+        ("modstatemsg", bundle.require("modstatemsg")?),
+        "modstatesig",
+        &bundle.require("modstatesig")?,
+    )?;
     let state = mint(&signed, &klf2, Strength::Current, ModuleState::decode)?;
     join(&information, &state, Module::of)
 }
@@ -151,7 +159,7 @@ fn verify_world(bundle: &Bundle, module: &Verified<Module>) -> Result<Option<Ver
     for field in hashes {
         message.extend(ncore::key_hash(field, &bundle.require(field)?)?);
     }
-    let signed = ncore::signed(message, name, &bundle.require(name)?)?;
+    let signed = ncore::signed(("world binding", message), name, &bundle.require(name)?)?;
     mint(&signed, &trusted(&spki)?, Strength::Current, World::decode).map(Some)
 }
 
@@ -164,12 +172,8 @@ struct Bundle(Map<String, Json>);
 
 impl Bundle {
     fn open(input: &Input<'_>) -> Result<Self, Reject> {
-        let bytes = input.evidence.bytes();
-        let is_object = bytes.iter().find(|byte| !byte.is_ascii_whitespace()) == Some(&b'{');
-        match is_object.then(|| serde_json::from_slice(bytes)) {
-            Some(Ok(Json::Object(members))) => Ok(Self(members)),
-            _ => Err(Reject::Malformed { what: "nfkmattest bundle" }),
-        }
+        let members = input.evidence.reading(container::Json::read).0.clone();
+        members.map(Self).ok_or(Reject::Malformed { what: "nfkmattest bundle" })
     }
 
     fn has(&self, name: &str) -> bool {

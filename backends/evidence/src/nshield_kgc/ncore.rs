@@ -92,7 +92,7 @@ pub(super) fn key_hash(what: &'static str, bytes: &[u8]) -> Result<KeyHash, Reje
 
 /// The message with its signature, an `M_CipherText` of two numbers.
 pub(super) fn signed(
-    message: Vec<u8>,
+    (message_name, message): (&'static str, Vec<u8>),
     what: &'static str,
     cipher_text: &[u8],
 ) -> Result<SignedBytes, Reject> {
@@ -104,7 +104,12 @@ pub(super) fn signed(
     };
     let (r, s) = (reader.number()?, reader.number()?);
     reader.finish()?;
-    Ok(SignedBytes { message, scheme, signature: element(0x30, &[&integer(&r), &integer(&s)]) })
+    Ok(SignedBytes {
+        what: message_name,
+        message,
+        scheme,
+        signature: element(0x30, &[&integer(&r), &integer(&s)]),
+    })
 }
 
 /// A public key (`M_KeyData`), its numbers big-endian.

@@ -28,7 +28,12 @@ fn certificate(item: &Value<'_>) -> Result<SignedBytes, Reject> {
     };
     let signature = ecdsa_der_of_fixed(signature, Curve::P521.coordinate_len_bytes());
     let signature = signature.ok_or(Reject::Malformed { what: "warrant signature" })?;
-    Ok(SignedBytes { message: payload.to_vec(), scheme: Scheme::Ecdsa(Hash::Sha512), signature })
+    Ok(SignedBytes {
+        what: "warrant Payload",
+        message: payload.to_vec(),
+        scheme: Scheme::Ecdsa(Hash::Sha512),
+        signature,
+    })
 }
 
 /// The key that a delegation certificate hands on to.

@@ -34,6 +34,7 @@ pub const FORMAT: Format = Format {
     source: "draft-ietf-rats-pkix-key-attestation-07",
     proves: "PKCS #11 attributes of keys in the signer's module",
     leaves_open: "what kind of module; the level it claims",
+    unsigned: "certificates beside the signatures; signature blocks of signers that no anchor reaches",
     detect: |input| Item::read(input.evidence.bytes()).is_ok_and(|item| Token::is_present(&item.tbs)),
     appraise,
 };
@@ -217,6 +218,7 @@ impl Block {
 
     fn signed(&self, item: &Item) -> Result<SignedBytes, Reject> {
         Ok(SignedBytes {
+            what: "tbsEvidence",
             message: item.tbs.clone(),
             scheme: Scheme::from_algorithm_identifier(&self.algorithm)?,
             signature: self.signature.clone(),

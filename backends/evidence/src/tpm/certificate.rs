@@ -16,6 +16,7 @@ use super::ek::{Device, ENDORSEMENT_KEY_PURPOSE, Role, without_padding};
 use super::members::{attestation_key_profile, reach};
 use crate::appraise::{Appraised, Input, NotVerified};
 use crate::formats::Format;
+use crate::x509::Files;
 use pkic_facts::certificate::{Certificate, Tbs};
 use pkic_facts::facts::{Carried, Emission, Statement};
 use pkic_facts::path::{KeyPurpose, PathProfile};
@@ -27,6 +28,7 @@ pub const FORMAT: Format = Format {
     source: "TCG EK Credential Profile 2.5",
     proves: "a TPM of that make has this endorsement or attestation key",
     leaves_open: "anything of another key",
+    unsigned: "padding behind a certificate that was read from the TPM's memory",
     detect: |input| find_chain(input).is_ok(),
     appraise,
 };
@@ -44,8 +46,13 @@ fn appraise(input: &Input<'_>) -> Result<Appraised, NotVerified> {
 /// The certificate of a TPM's key, then the others.
 fn find_chain(input: &Input<'_>) -> Result<Vec<Certificate>, Reject> {
     let mut certificates = Vec::new();
-    for part in input.evidence.parts() {
-        certificates.extend(certificates_of(part)?);
+    let files = input.evidence.reading(Files::read);
+    for (found, part) in files.0.iter().zip(input.evidence.parts()) {
+        match found {
+            Ok(found) => certificates.extend_from_slice(found),
+            // A certificate with the padding of an NV index reads here alone.
+            Err(_) => certificates.extend(certificates_of(part)?),
+        }
     }
     leaf_first(certificates)
 }

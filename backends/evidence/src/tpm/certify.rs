@@ -22,6 +22,7 @@ pub const CERTIFY: Format = Format {
     source: "TPM 2.0 Library, Part 3, section 18.2 (TPM2_Certify)",
     proves: "the key is in the TPM of the attestation key; duplicable or not",
     leaves_open: "which kind of TPM: a catalogue; when, since the tools sign a constant",
+    unsigned: "names of the container's members; which certificates come along",
     detect: |input| Kind::Certify.is_in(input),
     appraise: appraise_certify,
 };
@@ -32,6 +33,7 @@ pub const CERTIFY_CREATION: Format = Format {
     source: "TPM 2.0 Library, Part 3, section 18.3 (TPM2_CertifyCreation)",
     proves: "the same, and that the TPM made the key",
     leaves_open: "which kind of TPM",
+    unsigned: "names of the container's members; which certificates come along; the creation ticket, which only the TPM can check and is not asked for",
     detect: |input| Kind::Creation.is_in(input),
     appraise: appraise_creation,
 };

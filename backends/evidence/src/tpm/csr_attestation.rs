@@ -32,7 +32,12 @@ pub(crate) fn appraise(
     let device = path.decode_leaf(Device::of_attestation_key)?;
     let key = TrustedKey::of_path(&path);
     let scheme = scheme_of(key.spki())?;
-    let signed = SignedBytes { message: statement.attest, scheme, signature: statement.signature };
+    let signed = SignedBytes {
+        what: "TPMS_ATTEST",
+        message: statement.attest,
+        scheme,
+        signature: statement.signature,
+    };
     let attest = mint(&signed, &key, Strength::Current, Attest::read)?;
     let public = attest.preimage(certified_name, &statement.public, Key::from_public_area)?;
     let loaded =

@@ -47,7 +47,7 @@ impl Kind {
 
     /// Whether the item is an attestation of this kind.
     pub(super) fn is_in(self, input: &Input<'_>) -> bool {
-        Container::is_of(self.name(), input.evidence.bytes()) || files::kind(input) == Some(self)
+        Container::is_of(self.name(), input.evidence) || files::kind(input) == Some(self)
     }
 }
 
@@ -79,7 +79,7 @@ impl Members {
         if files::kind(input).is_some() {
             return files::open(kind, input);
         }
-        let mut container = Container::open(kind.name(), input.evidence.bytes())?;
+        let mut container = Container::open(kind.name(), input.evidence)?;
         let signature = Signature::read(&container.require("signature")?)?;
         let attest = container.require("attest")?;
         let mut members = Self {
@@ -108,7 +108,12 @@ impl Members {
 
 /// TPMS_ATTEST with its signature, as the mint takes them.
 pub(super) fn signed(attest: Vec<u8>, signature: &Signature) -> SignedBytes {
-    SignedBytes { message: attest, scheme: signature.scheme(), signature: signature.octets() }
+    SignedBytes {
+        what: "TPMS_ATTEST",
+        message: attest,
+        scheme: signature.scheme(),
+        signature: signature.octets(),
+    }
 }
 
 impl Signer {

@@ -1,8 +1,8 @@
 //! Parsec's evidence from a TPM: a key attestation token (`kat`, TPM2_Certify) and a platform attestation token (`pat`, TPM2_Quote) in one map of CBOR.
 //!
 //! Both tokens are signed by one attestation key; a platform token by another key is refused, so that the platform is the one that the key is on. The attestation key
-//! comes as a certificate (`x5c`), or the verifier knows it: then an operator enrols it, and a second part of the item
-//! has it, as a public key (PEM or DER) or in the CoRIM that endorses it. Nothing of the CoRIM is believed: it only carries a key, of which the enrolment
+//! comes as a certificate (`x5c`), or the verifier knows it: then an operator enrols it (see `enrolled`). A second part of the item
+//! may hint at it, as a public key (PEM or DER) or in the CoRIM that endorses it. Nothing of the CoRIM is believed: it only carries a key, of which the enrolment
 //! has the digest, and its reference values are left alone. Of an enrolled key the operator says that it is a restricted one; the tokens do not show it.
 //!
 //! It proves of the certified key what TPM2_Certify does, in a TPM of an unknown kind. `extraData` is the verifier's nonce, in both tokens the same. The token's `kid` is a name, not signed, and
@@ -17,6 +17,7 @@ use super::quote::{Platform, platform};
 use super::structures::{Attest, Signature};
 use crate::appraise::{Appraised, Input, NotVerified};
 use crate::cbor;
+use crate::enrolled;
 use crate::formats::Format;
 use crate::spki::public_key_of;
 use ciborium::Value;
@@ -24,7 +25,7 @@ use pkic_facts::certificate::Certificate;
 use pkic_facts::crypto::Strength;
 use pkic_facts::facts::{Carried, Emission, Statement};
 use pkic_facts::reject::{Operand, Reject};
-use pkic_facts::verified::{SignedBytes, TrustedKey, join, mint};
+use pkic_facts::verified::{SignedBytes, join, mint};
 
 /// The line of this format in the table.
 pub const FORMAT: Format = Format {
@@ -32,6 +33,7 @@ pub const FORMAT: Format = Format {
     source: "Parsec key and platform attestation formats",
     proves: "as `tpm2-certify`; with a platform token, its registers",
     leaves_open: "which kind of TPM",
+    unsigned: "the wrapper around the two tokens; which of them comes first",
     detect: |input| find_tokens(input).is_some(),
     appraise,
 };
@@ -53,12 +55,15 @@ fn appraise(input: &Input<'_>) -> Result<Appraised, NotVerified> {
     let kat = Token::read(&tokens, "kat", "certInfo")?.ok_or(Reject::FieldMissing { field: "kat" })?;
     let pat = Token::read(&tokens, "pat", "attestInfo")?;
     let public = kat.public.as_deref().ok_or(Reject::FieldMissing { field: "pubArea" })?;
-    let (key, device) = if kat.chain.is_empty() {
-        (enrolled(input, &others)?, None)
+    let (key, attest, device) = if kat.chain.is_empty() {
+        let keys = enrolled::keys(NAME, &hints(&others)?, input)?;
+        let (key, attest) = enrolled::mint(keys, &kat.signed, Attest::read)?;
+        (key, attest, None)
     } else {
-        Signer::of_certificates(kat.chain).trust(NAME, input)?
+        let (key, device) = Signer::of_certificates(kat.chain).trust(NAME, input)?;
+        let attest = mint(&kat.signed, &key, Strength::Current, Attest::read)?;
+        (key, attest, device)
     };
-    let attest = mint(&kat.signed, &key, Strength::Current, Attest::read)?;
     let certified = attest.preimage(certified_name, public, Key::from_public_area)?;
     let certified =
         join(&attest, &certified, |attest, key| Ok(Certified::new(attest, key, Certification::Loaded)))?;
@@ -124,8 +129,8 @@ fn chain(token: &Value) -> Result<Vec<Certificate>, Reject> {
     chain.iter().map(|item| Certificate::from_der(item.as_bytes().ok_or_else(malformed)?)).collect()
 }
 
-/// The first key of the other parts that the operator has enrolled.
-fn enrolled(input: &Input<'_>, others: &[&[u8]]) -> Result<TrustedKey, NotVerified> {
+/// The keys of the other parts: public keys, and those that a CoRIM endorses.
+fn hints(others: &[&[u8]]) -> Result<Vec<Vec<u8>>, Reject> {
     let mut keys = Vec::new();
     for part in others {
         match public_key_of(part) {
@@ -133,14 +138,7 @@ fn enrolled(input: &Input<'_>, others: &[&[u8]]) -> Result<TrustedKey, NotVerifi
             None => corim_keys(&cbor::read("CoRIM", part)?, &mut keys),
         }
     }
-    let mut refusal = Reject::FieldMissing { field: "attestation key" };
-    for spki in keys {
-        match TrustedKey::enrolled(input.anchors, &spki, NAME, input.evidence, input.now) {
-            Ok(key) => return Ok(key),
-            Err(reject) => refusal = reject,
-        }
-    }
-    Err(NotVerified::Unproven(refusal))
+    Ok(keys)
 }
 
 /// The keys that a CoRIM endorses as attestation keys. Its tags are member 1.

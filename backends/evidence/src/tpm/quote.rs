@@ -27,6 +27,7 @@ pub const FORMAT: Format = Format {
     source: "TPM 2.0 Library, Part 3, section 18.4 (TPM2_Quote)",
     proves: "what the platform configuration registers held",
     leaves_open: "anything of a key but the attestation key",
+    unsigned: "names of the container's members; register values whose digest is not the quoted one; an event log: none is read",
     detect: |input| Kind::Quote.is_in(input),
     appraise,
 };

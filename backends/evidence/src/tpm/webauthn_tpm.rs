@@ -30,6 +30,7 @@ pub const FORMAT: Format = Format {
     source: "W3C Web Authentication Level 3, section 8.3",
     proves: "as `tpm2-certify`, for a Windows or ACME key",
     leaves_open: "which kind of TPM",
+    unsigned: "client data, where they do not come along; `ver`; the attestation object around the statement",
     detect: |input| Object::is_of(input, "tpm"),
     appraise,
 };
@@ -81,6 +82,7 @@ impl Certified {
         }
         Ok(Self {
             signed: SignedBytes {
+                what: "TPMS_ATTEST",
                 message: cbor::bytes(statement, "certInfo")?.to_vec(),
                 scheme: tpm_scheme(algorithm(statement)?)?,
                 signature: cbor::bytes(statement, "sig")?.to_vec(),

@@ -22,7 +22,7 @@ use pkic_facts::certificate::Certificate;
 use pkic_facts::crypto::{Hash, Sha256Digest, Strength};
 use pkic_facts::path::{CaBit, KeyPurpose, PathInput, PathProfile, Validity, VerifiedPath, verify_path};
 use pkic_facts::reject::{Operand, Reject};
-use pkic_facts::verified::{HashOf, Verified, join};
+use pkic_facts::verified::{Evidence, HashOf, Verified, join};
 
 pub mod packed;
 pub mod u2f;
@@ -46,19 +46,16 @@ pub(crate) struct Object<'a> {
 impl<'a> Object<'a> {
     /// The attestation object of an item of one part, or of two, whose other part is the client data.
     fn read(input: &Input<'a>) -> Option<Self> {
-        let (first, second) = match input.evidence.parts() {
-            [only] => (only.as_slice(), None),
-            [first, second] => (first.as_slice(), Some(second.as_slice())),
-            _ => return None,
-        };
-        let of_first = read_object(first).map(|object| Self { object, client_data: second });
-        of_first.or_else(|| Some(Self { object: read_object(second?)?, client_data: Some(first) }))
+        let found = input.evidence.reading(Reading::read);
+        let (at, object) = found.0.as_ref()?;
+        let mut others = input.evidence.parts().iter().enumerate().filter(|(index, _)| index != at);
+        Some(Self { object: object.clone(), client_data: others.next().map(|(_, part)| part.as_slice()) })
     }
 
     /// Whether the item is an attestation object of that `fmt`, with client data or without.
     pub(crate) fn is_of(input: &Input<'_>, fmt: &str) -> bool {
-        input.evidence.parts().iter().any(|part| mentions(part, fmt))
-            && Object::read(input).is_some_and(|object| object.fmt() == Some(fmt))
+        let found = input.evidence.reading(Reading::read);
+        found.0.as_ref().and_then(|(_, object)| fmt_of(object)) == Some(fmt)
     }
 
     /// Whether it is one with client data, as WebAuthn has it.
@@ -77,7 +74,7 @@ impl<'a> Object<'a> {
     /// [`Reject::FieldMissing`] where there is none; [`Reject::FieldMismatch`] where `fmt` is another.
     pub(crate) fn find(input: &Input<'a>, fmt: &'static str) -> Result<Self, Reject> {
         let object = Object::read(input).ok_or(Reject::FieldMissing { field: "attestationObject" })?;
-        match object.fmt() {
+        match fmt_of(&object.object) {
             Some(found) if found == fmt => Ok(object),
             found => Err(Reject::FieldMismatch {
                 field: "fmt",
@@ -85,10 +82,6 @@ impl<'a> Object<'a> {
                 found: found.map_or(Operand::Absent, Operand::text),
             }),
         }
-    }
-
-    fn fmt(&self) -> Option<&str> {
-        cbor::field(&self.object, "fmt").and_then(Value::as_text)
     }
 
     /// `attStmt`.
@@ -129,17 +122,28 @@ impl<'a> Object<'a> {
     }
 }
 
+/// Which part of an item is an attestation object, and what it is.
+struct Reading(Option<(usize, Value)>);
+
+impl Reading {
+    fn read(evidence: &Evidence) -> Self {
+        let parts = evidence.parts();
+        let is_one_or_two = (1..=2).contains(&parts.len());
+        let mut found = parts.iter().enumerate().filter(|_| is_one_or_two);
+        Self(found.find_map(|(at, part)| Some((at, read_object(part)?))))
+    }
+}
+
+fn fmt_of(object: &Value) -> Option<&str> {
+    cbor::field(object, "fmt").and_then(Value::as_text)
+}
+
 /// A map with a `fmt`. The largest size is compared first, and what does not begin as a map is not read at all.
 fn read_object(bytes: &[u8]) -> Option<Value> {
     let is_map = bytes.first().is_some_and(|first| first >> 5 == 5);
     let object =
         cbor::read("attestationObject", (is_map && bytes.len() <= OBJECT_LEN_BYTES_MAX).then_some(bytes)?);
     object.ok().filter(|object| cbor::field(object, "fmt").is_some_and(Value::is_text))
-}
-
-/// Whether the text stands anywhere in the bytes: else there is nothing to read, for any of the formats of this shape.
-fn mentions(bytes: &[u8], fmt: &str) -> bool {
-    bytes.len() <= OBJECT_LEN_BYTES_MAX && bytes.windows(fmt.len()).any(|window| window == fmt.as_bytes())
 }
 
 /// `alg` of an attestation statement.

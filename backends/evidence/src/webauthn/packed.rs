@@ -25,6 +25,7 @@ pub const FORMAT: Format = Format {
     source: "W3C Web Authentication Level 3, section 8.2",
     proves: "the model (AAGUID) of the authenticator",
     leaves_open: "where the key is: FIDO's metadata, a catalogue; self attestation proves nothing",
+    unsigned: "client data but for their digest; `fmt` and the order of the members",
     detect: |input| Object::is_of(input, "packed"),
     appraise,
 };
@@ -37,6 +38,7 @@ fn appraise(input: &Input<'_>) -> Result<Appraised, NotVerified> {
     let object = Object::find(input, "packed")?;
     let statement = object.statement()?;
     let signed = SignedBytes {
+        what: "authenticatorData and client data hash",
         message: object.to_be_signed()?,
         scheme: cose::scheme(algorithm(statement)?)?,
         signature: cbor::bytes(statement, "sig")?.to_vec(),

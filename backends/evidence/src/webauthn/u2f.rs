@@ -24,6 +24,7 @@ pub const FORMAT: Format = Format {
     source: "W3C Web Authentication Level 3, section 8.6",
     proves: "the vendor of the authenticator",
     leaves_open: "model and place of the key, unless the certificate names them",
+    unsigned: "flags, counter and AAGUID of the authenticator data; `fmt`",
     detect: |input| Object::is_of(input, "fido-u2f"),
     appraise,
 };
@@ -39,6 +40,7 @@ fn appraise(input: &Input<'_>) -> Result<Appraised, NotVerified> {
     let object = Object::find(input, "fido-u2f")?;
     let statement = object.statement()?;
     let signed = SignedBytes {
+        what: "U2F registration message",
         message: registration_message(&object)?,
         scheme: Scheme::Ecdsa(Hash::Sha256),
         signature: cbor::bytes(statement, "sig")?.to_vec(),

@@ -17,6 +17,11 @@ use pkic_facts::verified::Provenance;
 use pkic_runtime::report::RevocationList;
 use pkic_vocab::{FactId, FactTable, Grade, Purpose, Slot, limits, time};
 use serde::Serialize;
+use stronger::Missing;
+use trail::{AnchorReport, TrailReport};
+
+mod stronger;
+mod trail;
 
 /// What a relying party wants to know of a key. What evidence leaves open of these is said.
 const QUESTIONS: [&str; 3] = ["key.storage", "key.origin", "key.export"];
@@ -69,7 +74,7 @@ fn show(arguments: &EvidenceShow, world: World) -> Outcome {
     };
     let exit = Exit::finding_if(appraisal.verdict != Verdict::Verified);
     match arguments.format {
-        ShowFormat::Json => Answer::json(&report(&appraisal, anchors.revocation(), now), exit),
+        ShowFormat::Json => Answer::json(&report(arguments, &appraisal, anchors.revocation(), now), exit),
         ShowFormat::Human => {
             let mut page = Page::default();
             human(&mut page, arguments, &appraisal, now);
@@ -112,22 +117,23 @@ struct Report<'a> {
     stage: Option<&'a str>,
     code: Option<&'a str>,
     reason: Option<String>,
-    anchor: Option<Anchor<'a>>,
+    anchor: Option<AnchorReport>,
     binding: Option<&'a str>,
     freshness: Option<&'a str>,
     revocation: Option<&'a str>,
     lists: Vec<RevocationList>,
     facts: Vec<pkic_runtime::report::Fact>,
+    #[serde(flatten)]
+    trail: TrailReport,
+    missing: Vec<Missing>,
 }
 
-#[derive(Serialize)]
-struct Anchor<'a> {
-    name: &'a str,
-    purpose: &'a str,
-    spki: String,
-}
-
-fn report<'a>(appraisal: &'a Appraisal, lists: &RevocationData, now: i64) -> Report<'a> {
+fn report<'a>(
+    arguments: &EvidenceShow,
+    appraisal: &'a Appraisal,
+    lists: &RevocationData,
+    now: i64,
+) -> Report<'a> {
     let reason = appraisal.verdict.reason();
     Report {
         version: 1,
@@ -138,16 +144,14 @@ fn report<'a>(appraisal: &'a Appraisal, lists: &RevocationData, now: i64) -> Rep
         stage: appraisal.verdict.stage().map(|stage| stage.name()),
         code: reason.map(|reject| reject.code()),
         reason: reason.map(ToString::to_string),
-        anchor: appraisal.anchor().map(|anchor| Anchor {
-            name: &anchor.name,
-            purpose: anchor.purpose.name(),
-            spki: anchor.spki.to_string(),
-        }),
+        anchor: appraisal.anchor().map(AnchorReport::new),
         binding: appraisal.binding.map(binding),
         freshness: appraisal.freshness(),
         revocation: appraisal.facts.provenance().and_then(|provenance| provenance.revocation().word()),
         lists: lists.lists().map(|list| RevocationList::new(&list, now)).collect(),
         facts: pkic_runtime::report::facts(appraisal.facts.table()),
+        trail: TrailReport::new(appraisal),
+        missing: stronger::find(arguments, appraisal),
     }
 }
 
@@ -185,8 +189,10 @@ fn human(page: &mut Page, arguments: &EvidenceShow, appraisal: &Appraisal, now: 
         page.hanging("    ", &inert(&reject.to_string()));
         page.gap();
     }
+    TrailReport::new(appraisal).show(page);
     proven(page, appraisal);
     not_proven(page, arguments, appraisal);
+    stronger(page, arguments, appraisal);
 }
 
 fn proven(page: &mut Page, appraisal: &Appraisal) {
@@ -238,6 +244,18 @@ fn not_proven(page: &mut Page, arguments: &EvidenceShow, appraisal: &Appraisal) 
     page.line("  it does not prove");
     for line in open {
         page.hanging("    - ", &line);
+    }
+}
+
+fn stronger(page: &mut Page, arguments: &EvidenceShow, appraisal: &Appraisal) {
+    page.gap();
+    page.line("  what would make it stronger");
+    let missing = stronger::find(arguments, appraisal);
+    if missing.is_empty() {
+        page.line("    nothing that could be added to it");
+    }
+    for Missing { raises, needs } in missing {
+        page.hanging("    - ", &format!("`{raises}`: {needs}"));
     }
 }
 

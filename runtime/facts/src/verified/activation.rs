@@ -5,6 +5,7 @@
 //! that has both keys, and no other, gives the secret back.
 //! Source: TPM 2.0 Library part 1, section 24 (credential protection).
 use super::TrustedKey;
+use super::trail::Step;
 use crate::crypto::{Hash, Sha256Digest};
 use crate::path::VerifiedPath;
 use crate::reject::{Operand, Reject};
@@ -71,7 +72,8 @@ pub fn activate(
         let (expected, found) = (digest(&record.secret), digest(returned));
         return Err(Reject::NonceMismatch { expected, found });
     }
-    let provenance = TrustedKey::of_path(endorsement_key).provenance;
+    let step = Step::Activated(name.into());
+    let provenance = TrustedKey::of_path(endorsement_key).provenance.and(step);
     Ok(TrustedKey { spki: decode(public_area)?, provenance })
 }
 

@@ -38,6 +38,9 @@ fn fake() -> Fake {
     Fake::start(move |_, received| held.answer(received))
 }
 
+/// Variables of an environment.
+type Variables<'a> = Vec<(&'a str, &'a str)>;
+
 /// Opens a key, and tells access key and region with which the service was asked.
 fn ask(text: &str, variables: &[(&str, &str)], home: &Home) -> Result<String, StoreError> {
     let fake = fake();
@@ -69,7 +72,7 @@ fn settings_are_found_in_the_order_of_the_aws_tools() {
     let keys = [("AWS_ACCESS_KEY_ID", "AKENV"), ("AWS_SECRET_ACCESS_KEY", SECRET)];
     let plain = "awskms:key-id=alias/ca";
     let arn = format!("awskms:key-id={ARN}");
-    let cases: [(&str, Vec<(&str, &str)>, &str); 8] = [
+    let cases: [(&str, Variables<'_>, &str); 8] = [
         (plain, vec![], "AKDEFAULT eu-west-1"),
         (plain, vec![("AWS_PROFILE", "ca")], "AKCA eu-central-1"),
         (plain, [keys.as_slice(), &[("AWS_PROFILE", "ca")]].concat(), "AKENV eu-central-1"),

@@ -31,7 +31,10 @@ fn faulty(
     })
 }
 
-fn sign(fake: &Fake) -> (Result<Vec<u8>, StoreError>, Arc<dyn Signer>, Arc<TestMachine>) {
+/// The answer to a signature, who gave it, and the machine that asked.
+type Signed = (Result<Vec<u8>, StoreError>, Arc<dyn Signer>, Arc<TestMachine>);
+
+fn sign(fake: &Fake) -> Signed {
     let (store, machine) = store_at(fake);
     let signer = store.signer(&uri("awskms:key-id=alias/ca")).unwrap();
     (signer.sign(SCHEME, b"message"), signer, machine)

@@ -2,6 +2,7 @@
 use crate::uri::KeyUri;
 use pkic_facts::crypto::Scheme;
 use std::fmt;
+use std::ops::RangeInclusive;
 
 /// Why a store did not do what it was asked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -93,6 +94,18 @@ impl StoreError {
     pub fn scheme_unsupported(uri: &KeyUri, scheme: Scheme) -> StoreError {
         let what = format!("the key does not sign with `{}`", scheme.name());
         StoreError::new(Problem::Unsupported, uri, what, "`pkic store probe` lists what it does")
+    }
+
+    /// A message of a length that the store does not sign.
+    pub fn message_unsupported(
+        uri: &KeyUri,
+        scheme: Scheme,
+        found_bytes: usize,
+        lens_bytes: &RangeInclusive<usize>,
+    ) -> StoreError {
+        let (from, to) = (lens_bytes.start(), lens_bytes.end());
+        let what = format!("with `{}` it signs {from} to {to} bytes, not {found_bytes}", scheme.name());
+        StoreError::new(Problem::Unsupported, uri, what, "sign with a key whose scheme hashes: RSA or ECDSA")
     }
 }
 

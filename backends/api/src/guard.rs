@@ -4,10 +4,11 @@
 //! thread, its answer, should it come, goes nowhere, and the next call starts a new thread on a signer opened anew.
 use crate::error::{Problem, StoreError};
 use crate::observed::Observed;
-use crate::store::{Attester, Signer};
+use crate::store::{Attester, Signer, schemes_of};
 use crate::uri::KeyUri;
-use pkic_facts::crypto::Scheme;
+use pkic_facts::crypto::{KeyKind, Scheme};
 use std::fmt;
+use std::ops::RangeInclusive;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::mpsc::{self, RecvTimeoutError, Sender};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -16,6 +17,18 @@ use std::time::Duration;
 
 /// Calls that may be left behind before the store counts as gone: each holds a thread and a session.
 pub const ABANDONED_MAX: usize = 16;
+
+/// Kinds of keys that sign.
+const KINDS: [KeyKind; 8] = [
+    KeyKind::Rsa,
+    KeyKind::P256,
+    KeyKind::P384,
+    KeyKind::P521,
+    KeyKind::Ed25519,
+    KeyKind::MlDsa44,
+    KeyKind::MlDsa65,
+    KeyKind::MlDsa87,
+];
 
 /// Opens the signer again after a call was left behind.
 pub type Reopen = dyn Fn() -> Result<Arc<dyn Signer>, StoreError> + Send + Sync;
@@ -137,6 +150,7 @@ pub struct Guarded {
     reopen: Arc<Reopen>,
     opened: Arc<Mutex<Option<Arc<dyn Signer>>>>,
     has_attester: bool,
+    lens_bytes: Vec<(Scheme, RangeInclusive<usize>)>,
 }
 
 impl Guarded {
@@ -158,7 +172,10 @@ impl Guarded {
         let opening = Arc::clone(&reopen);
         let first = guard.call(at, move || opening())?;
         let (uri, has_attester) = (first.uri().clone(), first.attester().is_some());
-        Ok(Guarded { uri, guard, reopen, opened: Arc::new(Mutex::new(Some(first))), has_attester })
+        let schemes = KINDS.iter().flat_map(|kind| schemes_of(*kind));
+        let lens_bytes = schemes.map(|scheme| (*scheme, first.message_lens_bytes(*scheme))).collect();
+        let opened = Arc::new(Mutex::new(Some(first)));
+        Ok(Guarded { uri, guard, reopen, opened, has_attester, lens_bytes })
     }
 
     fn call<T: Send + 'static>(
@@ -205,6 +222,11 @@ impl Signer for Guarded {
         self.call(|signer| signer.observed())
     }
 
+    fn message_lens_bytes(&self, scheme: Scheme) -> RangeInclusive<usize> {
+        let known = self.lens_bytes.iter().find(|(of, _)| *of == scheme);
+        known.map_or(0..=usize::MAX, |(_, lens)| lens.clone())
+    }
+
     fn sign(&self, scheme: Scheme, message: &[u8]) -> Result<Vec<u8>, StoreError> {
         let message = message.to_vec();
         self.call(move |signer| signer.sign(scheme, &message))
@@ -216,7 +238,7 @@ impl Signer for Guarded {
 }
 
 impl Attester for Guarded {
-    fn evidence(&self, nonce: &[u8]) -> Result<Vec<u8>, StoreError> {
+    fn evidence(&self, nonce: &[u8]) -> Result<Vec<Vec<u8>>, StoreError> {
         let (nonce, uri) = (nonce.to_vec(), self.uri.clone());
         self.call(move |signer| match signer.attester() {
             Some(attester) => attester.evidence(&nonce),

@@ -4,6 +4,7 @@ use crate::error::StoreError;
 use crate::observed::Observed;
 use crate::uri::KeyUri;
 use pkic_facts::crypto::{KeyKind, Scheme, Sha256Digest};
+use std::ops::RangeInclusive;
 use std::sync::Arc;
 
 /// A place where keys live, opened and ready.
@@ -52,11 +53,18 @@ pub trait Signer: Send + Sync {
     /// [`StoreError`].
     fn observed(&self) -> Result<Observed, StoreError>;
 
+    /// The bytes that a message signed with the scheme may have, known without asking the store: any number, unless its
+    /// interface takes no digest and bounds the message.
+    fn message_lens_bytes(&self, _scheme: Scheme) -> RangeInclusive<usize> {
+        0..=usize::MAX
+    }
+
     /// Signs a message, hashing it first where the scheme does. The signature is in the form that X.509 carries: ECDSA
     /// as DER of r and s. That it verifies is the caller's to check.
     ///
     /// # Errors
-    /// [`StoreError`]; of the problem `Unsupported` for a scheme that is not the key's.
+    /// [`StoreError`]; of the problem `Unsupported` for a scheme that is not the key's, and for a message of a length that
+    /// [`Signer::message_lens_bytes`] excludes.
     fn sign(&self, scheme: Scheme, message: &[u8]) -> Result<Vec<u8>, StoreError>;
 
     /// The side that attests to the key, where the device has one.
@@ -67,11 +75,12 @@ pub trait Signer: Send + Sync {
 
 /// A device that makes evidence of its own key.
 pub trait Attester: Send + Sync {
-    /// Evidence about the key as bytes of a format that pkic appraises, answering the nonce where the format can.
+    /// Evidence about the key: the parts of one item of a format that pkic appraises, answering the nonce where the format
+    /// can. Most formats have one part.
     ///
     /// # Errors
     /// [`StoreError`].
-    fn evidence(&self, nonce: &[u8]) -> Result<Vec<u8>, StoreError>;
+    fn evidence(&self, nonce: &[u8]) -> Result<Vec<Vec<u8>>, StoreError>;
 }
 
 /// A store that makes keys.

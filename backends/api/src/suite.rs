@@ -10,7 +10,9 @@ use std::fmt;
 use std::thread;
 
 /// Bytes of the messages that are signed: nothing, one block, a certificate, and more than a device takes in one go.
-const MESSAGE_LENS_BYTES: [usize; 5] = [0, 1, 64, 1500, 70_000];
+const MESSAGE_LENS_BYTES: [usize; 5] = [0, 1, 64, CERTIFICATE_LEN_BYTES, 70_000];
+/// Bytes of a certificate.
+const CERTIFICATE_LEN_BYTES: usize = 1500;
 /// Threads that sign at once.
 const THREADS: usize = 4;
 /// Signatures of each thread.
@@ -126,6 +128,9 @@ impl Suite {
         let fitting = PublicKey::from_spki(&spki).map(|key| schemes_of(key.kind)).unwrap_or_default();
         for scheme in &schemes {
             self.expect("a scheme fits the key", fitting.contains(scheme), || scheme.name().to_owned());
+            let lens = signer.message_lens_bytes(*scheme);
+            let is_enough = lens.contains(&CERTIFICATE_LEN_BYTES);
+            self.expect("a scheme signs a certificate", is_enough, || format!("{}: {lens:?}", scheme.name()));
             for length in MESSAGE_LENS_BYTES {
                 let message: Vec<u8> = (0..=u8::MAX).cycle().take(length).collect();
                 self.signature(signer, &spki, *scheme, &message);
@@ -141,6 +146,12 @@ impl Suite {
     }
 
     fn signature(&mut self, signer: &dyn Signer, spki: &[u8], scheme: Scheme, message: &[u8]) {
+        if !signer.message_lens_bytes(scheme).contains(&message.len()) {
+            let answer = signer.sign(scheme, message);
+            let is_refused = matches!(&answer, Err(error) if error.problem == Problem::Unsupported);
+            let seen = || format!("{}, {} bytes: {answer:?}", scheme.name(), message.len());
+            return self.expect("a message of an excluded length is `unsupported`", is_refused, seen);
+        }
         let Some(signature) = self.ok("a message is signed", signer.sign(scheme, message)) else { return };
         let check = |message: &[u8]| verify_signature(spki, scheme, Strength::Current, message, &signature);
         let seen =

@@ -119,12 +119,13 @@ impl Signer for TpmKey {
 impl Attester for TpmKey {
     /// `tpm2-certify` by the store's attestation key. The nonce has at most as many bytes as the TPM's largest digest
     /// and its identifier.
-    fn evidence(&self, nonce: &[u8]) -> Result<Vec<u8>, StoreError> {
+    fn evidence(&self, nonce: &[u8]) -> Result<Vec<Vec<u8>>, StoreError> {
         let attestation = self.attestation.as_ref().ok_or_else(|| {
             let help = "name an attestation key of the store";
             StoreError::new(Problem::Unsupported, self.uri(), "no key attests to it", help)
         })?;
-        self.device.run(self.uri(), |context| attest::certify(context, &self.object, attestation, nonce))
+        let certify = |context: &mut Context| attest::certify(context, &self.object, attestation, nonce);
+        Ok(vec![self.device.run(self.uri(), certify)?])
     }
 }
 

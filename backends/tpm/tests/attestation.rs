@@ -143,7 +143,7 @@ fn a_key_is_certified_by_an_attestation_key_that_the_makers_certificate_vouches_
     for kind in [KeyKind::Rsa, KeyKind::P384] {
         let (store, record) = setting.activated(kind);
         let signer = store.signer(setting.signer.uri()).unwrap();
-        let evidence = signer.attester().unwrap().evidence(NONCE).unwrap();
+        let evidence = signer.attester().unwrap().evidence(NONCE).unwrap().concat();
         let appraisal = setting.appraise(&evidence, Some(&request), Some(&record));
         assert_eq!(
             (appraisal.format, appraisal.verdict.name()),
@@ -230,7 +230,7 @@ fn an_enrolled_attestation_key_stands_for_itself() {
     let attester = signer.attester().unwrap();
     let request = CertificationRequest::from_bytes(&request_of(signer.as_ref())).unwrap();
     for (nonce, freshness) in [(NONCE, Some("nonce")), (&b"another"[..], None)] {
-        let evidence = Evidence::new("store", &[&attester.evidence(nonce).unwrap()]).unwrap();
+        let evidence = Evidence::new("store", &[&attester.evidence(nonce).unwrap().concat()]).unwrap();
         let (request, nonce, activation) = (Some(&request), Some(NONCE), None);
         let input = Input { evidence: &evidence, request, anchors: &anchors, now: NOW, nonce, activation };
         assert_eq!(appraise(&input).freshness(), freshness);

@@ -196,7 +196,7 @@ impl Signer for HsmKey {
 impl Attester for HsmKey {
     /// `yubihsm2`: the key's attestation, the certificate of the device that signs it, and its issuers. The device takes
     /// no nonce. Not tried: the simulator has no such command.
-    fn evidence(&self, _: &[u8]) -> Result<Vec<u8>, StoreError> {
+    fn evidence(&self, _: &[u8]) -> Result<Vec<Vec<u8>>, StoreError> {
         let failed = |error| self.failed(&error);
         let statement =
             self.client.sign_attestation_certificate(self.id, Some(ATTESTATION_KEY)).map_err(failed)?;
@@ -208,6 +208,6 @@ impl Attester for HsmKey {
             })?;
             text.push_str(&pem);
         }
-        Ok(text.into_bytes())
+        Ok(vec![text.into_bytes()])
     }
 }

@@ -7,6 +7,8 @@ use pkic_backend::secret::SecretSource;
 use pkic_backend::store::KeyStore;
 use pkic_backend::uri::{Dialect, KeyUri, UriScheme};
 use pkic_backend_pkcs11::{Modules, Pkcs11Store};
+#[cfg(feature = "cloud")]
+use pkic_backend_rest::machine::ThisMachine;
 use pkic_backend_software::SoftwareStore;
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -30,6 +32,13 @@ const fn opener(kind: StoreKind) -> Option<Opener> {
         StoreKind::Tpm => Some(tpm),
         #[cfg(feature = "yubihsm")]
         StoreKind::YubiHsm => Some(yubihsm),
+        #[cfg(feature = "cloud")]
+        StoreKind::AwsKms => Some(aws_kms),
+        #[cfg(feature = "cloud")]
+        StoreKind::GcpKms => Some(gcp_kms),
+        #[cfg(feature = "cloud")]
+        StoreKind::AzureKeyVault => Some(azure_key_vault),
+        #[allow(unreachable_patterns)] // with every feature on, every kind is built
         _ => None,
     }
 }
@@ -118,6 +127,42 @@ fn yubihsm(_: &Stores, store: &Store) -> Result<Opened, StoreError> {
         ..pkic_backend_yubihsm::Config::new(id, password)
     };
     Ok(Arc::new(pkic_backend_yubihsm::YubiHsmStore::open(config)?))
+}
+
+#[cfg(feature = "cloud")]
+fn aws_kms(_: &Stores, store: &Store) -> Result<Opened, StoreError> {
+    let settings = pkic_backend_aws_kms::Settings {
+        region: owned(store, "region"),
+        profile: owned(store, "profile"),
+        endpoint: owned(store, "endpoint"),
+        ..Default::default()
+    };
+    Ok(Arc::new(pkic_backend_aws_kms::AwsKms::new(settings, Arc::new(ThisMachine))?))
+}
+
+#[cfg(feature = "cloud")]
+fn gcp_kms(_: &Stores, store: &Store) -> Result<Opened, StoreError> {
+    let settings = pkic_backend_gcp_kms::Settings {
+        key_ring: owned(store, "key-ring"),
+        endpoint: owned(store, "endpoint"),
+        ..Default::default()
+    };
+    Ok(Arc::new(pkic_backend_gcp_kms::GcpKms::new(settings, Arc::new(ThisMachine))?))
+}
+
+#[cfg(feature = "cloud")]
+fn azure_key_vault(_: &Stores, store: &Store) -> Result<Opened, StoreError> {
+    let settings = pkic_backend_azure_key_vault::Settings {
+        vault: owned(store, "vault"),
+        endpoint: owned(store, "endpoint"),
+        ..Default::default()
+    };
+    Ok(Arc::new(pkic_backend_azure_key_vault::AzureKeyVault::new(settings, Arc::new(ThisMachine))?))
+}
+
+#[cfg(feature = "cloud")]
+fn owned(store: &Store, name: &str) -> Option<String> {
+    store.text(name).map(str::to_owned)
 }
 
 /// The store that a URI leads to by itself, without a deployment.

@@ -239,8 +239,9 @@ impl Authority {
     ) -> Result<Facts, AuthorityError> {
         let plain = || Facts::of_request(request).map_err(AuthorityError::Facts);
         let Some(attester) = self.signer.attester() else { return plain() };
-        let bytes = attester.evidence(nonce)?;
-        let evidence = Evidence::new("store", &[&bytes]).map_err(AuthorityError::Facts)?;
+        let parts = attester.evidence(nonce)?;
+        let parts: Vec<&[u8]> = parts.iter().map(Vec::as_slice).collect();
+        let evidence = Evidence::new("store", &parts).map_err(AuthorityError::Facts)?;
         let appraisal = pkic_evidence::appraise::appraise(&Input {
             evidence: &evidence,
             request: Some(request),

@@ -152,6 +152,16 @@ pub enum Refusal {
     },
 }
 
+impl Refusal {
+    /// Ids of what refuses, where requirements do.
+    pub fn failing(&self) -> &[String] {
+        match self {
+            Refusal::Signer { failing, .. } | Refusal::Policy { failing, .. } => failing,
+            _ => &[],
+        }
+    }
+}
+
 impl fmt::Display for Refusal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

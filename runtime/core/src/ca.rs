@@ -112,9 +112,8 @@ pub struct Issued {
 pub enum IssueError {
     /// An input does not read.
     Input(InputError),
-    /// The policy refuses, or nothing may be signed at all. It stands in the record at this index, where a decision was
-    /// made.
-    Refused(Box<Refusal>, Option<u64>),
+    /// The policy refuses, or nothing may be signed at all. It stands in the record at this index.
+    Refused(Box<Refusal>, u64),
     /// The key that would sign is not at hand, or did not sign right.
     Authority(AuthorityError),
     /// The draft is no certificate by RFC 5280: the policy asks for something that no certificate can say.
@@ -355,31 +354,41 @@ impl Ca {
         match authorize::authorize(&self.loaded, appraised, draft, issuer, &signer, ask, now) {
             Ok(permit) => Ok(permit),
             Err(refusal) => {
-                let index = self.record_refusal(&refusal, Some(order.csr.der()), work)?;
+                let index = self.record_refusal(&refusal, &profile.name, Some(order.csr.der()), work)?;
                 Err(IssueError::Refused(refusal, index))
             }
         }
     }
 
+    /// Puts a refusal into the record: with all that was known, where the policy decided, else with its reason.
     fn record_refusal(
         &self,
         refusal: &Refusal,
+        profile: &str,
         csr: Option<&[u8]>,
         work: &Work<'_>,
-    ) -> Result<Option<u64>, IssueError> {
-        let Refusal::Policy { failing, account } = refusal else { return Ok(None) };
-        let program = self.loaded.program();
-        let (decided, particulars) =
-            Decided::of(program, account, work.approved.record(), csr, work.salt, work.now);
-        let particulars = json(&particulars)?;
-        let refused = Refused {
+    ) -> Result<u64, IssueError> {
+        let mut refused = Refused {
             version: record::VERSION,
-            decided,
-            failing: failing.clone(),
-            particulars: Sha256Digest::of(&particulars).to_string(),
+            decided: None,
+            asked: None,
+            why: refusal.to_string(),
+            failing: refusal.failing().to_vec(),
+            particulars: None,
         };
+        let mut beside = Vec::new();
+        if let Refusal::Policy { account, .. } = refusal {
+            let program = self.loaded.program();
+            let approvals = work.approved.record();
+            let (decided, particulars) = Decided::of(program, account, approvals, csr, work.salt, work.now);
+            beside = json(&particulars)?;
+            refused.decided = Some(decided);
+            refused.particulars = Some(Sha256Digest::of(&beside).to_string());
+        } else {
+            refused.asked = Some((profile.to_owned(), work.authority.name().to_owned()));
+        }
         let entry = self.entry("refused", Part::Whole, work.now, Vec::new(), json(&refused)?);
-        Ok(Some(self.log.append_beside(&particulars, |_| Ok::<_, LogError>(entry))?))
+        Ok(self.log.append_beside(&beside, |_| Ok::<_, LogError>(entry))?)
     }
 
     /// Writes the intent, and spends what may be spent once.

@@ -66,13 +66,16 @@ pub struct Locations {
 pub struct Refused {
     /// [`VERSION`].
     pub version: u32,
-    /// What was asked and answered.
-    #[serde(flatten)]
-    pub decided: Decided,
+    /// What was asked and answered; nothing where it did not come to a decision.
+    pub decided: Option<Decided>,
+    /// What was asked for, where it did not come to a decision: profile and authority.
+    pub asked: Option<(String, String)>,
+    /// Why, in a sentence.
+    pub why: String,
     /// Ids of what refused.
     pub failing: Vec<String>,
     /// SHA-256 of the particulars, which stand beside the entry until they are erased.
-    pub particulars: String,
+    pub particulars: Option<String>,
 }
 
 /// A decision with everything that it was computed from.

@@ -85,7 +85,7 @@ fn what_the_policy_refuses_is_recorded_and_signed_by_nobody() {
     let (ca, _, issuing) = bench.hierarchy();
     let size = ca.log().size();
     let error = bench.issue(&ca, &issuing, "bench.hardware-server", "www.example").unwrap_err();
-    let IssueError::Refused(refusal, Some(index)) = error else { panic!("{error}") };
+    let IssueError::Refused(refusal, index) = error else { panic!("{error}") };
     let Refusal::Policy { failing, .. } = *refusal else { panic!("{refusal}") };
     assert_eq!(failing, ["key.export", "key.storage"]);
     assert_eq!((index, ca.log().size()), (size, size + 1));

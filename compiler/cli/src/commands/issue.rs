@@ -108,19 +108,19 @@ pub(super) fn release(issued: &Issued, output: &Path, format: ShowFormat) -> Out
 /// Shows a refusal; anything else is a failure.
 pub(super) fn refused(error: IssueError, format: ShowFormat) -> Outcome {
     let IssueError::Refused(refusal, index) = &error else { return Err(failure(&error)) };
-    let Refusal::Policy { account, .. } = refusal.as_ref() else { return Err(failure(&error)) };
+    let Refusal::Policy { account, .. } = refusal.as_ref() else {
+        return Err(failure(&error));
+    };
     let report = &account.report;
     if format == ShowFormat::Json {
         let (certificate, receipt, entry) = (None, None, None);
-        let shown = Shown { version: 1, decision: report, certificate, receipt, entry, index: *index };
+        let shown = Shown { version: 1, decision: report, certificate, receipt, entry, index: Some(*index) };
         return Answer::json(&shown, Exit::Finding);
     }
     let mut page = Page::default();
     decision(&mut page, report);
-    if let Some(index) = index {
-        page.gap();
-        page.line(format_args!("nothing was signed; the refusal is entry {index} of the log"));
-    }
+    page.gap();
+    page.line(format_args!("nothing was signed; the refusal is entry {index} of the log"));
     Ok(Answer::new(page, Exit::Finding))
 }
 

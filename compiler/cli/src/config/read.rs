@@ -112,7 +112,7 @@ fn deployment(reader: &mut Reader, top: &Table<'_>) -> Option<Deployment> {
     }
     let mut authorities = BTreeMap::new();
     for (name, table) in named(reader, top, schema::AUTHORITY.name) {
-        if let Some(authority) = authority(reader, name, &table, &declared, &stores) {
+        if let Some(authority) = authority(reader, name, &table, &declared, &mut stores) {
             authorities.insert(authority.name.value.clone(), authority);
         }
     }
@@ -285,7 +285,7 @@ fn authority(
     name: At<String>,
     table: &Table<'_>,
     declared: &[String],
-    stores: &BTreeMap<String, Store>,
+    stores: &mut BTreeMap<String, Store>,
 ) -> Option<Authority> {
     let mut values = reader.values(table, schema::AUTHORITY.keys, &[]);
     let (ca_issuers, ocsp, crl_distribution_points) = (
@@ -306,16 +306,42 @@ fn authority(
     // Without its store nobody knows how the URI is to be read.
     let is_readable = found.is_some() || store.as_ref().is_none_or(|store| !declared.contains(&store.value));
     let key = values.text("key").filter(|_| is_readable).and_then(|text| key(reader, &text, found));
+    let key = key?;
+    let store = match store {
+        Some(store) => store,
+        None => of_key(reader, &key, stores)?,
+    };
     Some(Authority {
         name,
-        store: store?,
-        key: key?,
+        store,
+        key,
         certificate: values.path("certificate")?,
         chain: values.path("chain"),
         ca_issuers,
         ocsp,
         crl_distribution_points,
     })
+}
+
+/// The store that a key's URI leads to by itself; key files are under the deployment's folder.
+fn of_key(reader: &mut Reader, key: &At<KeyUri>, stores: &mut BTreeMap<String, Store>) -> Option<At<String>> {
+    let name = At { value: key.value.to_string(), span: key.span.clone() };
+    match crate::stores::of_uri(&key.value) {
+        Ok(mut store) => {
+            if store.kind == StoreKind::Software {
+                let folder = Path::new(".").join(&reader.folder);
+                store
+                    .settings
+                    .insert("directory", At { value: Setting::Path(folder), span: key.span.clone() });
+            }
+            stores.insert(name.value.clone(), Store { name: name.clone(), ..store });
+            Some(name)
+        }
+        Err(error) => {
+            reader.say("E0606", &key.span, error.what, error.help);
+            None
+        }
+    }
 }
 
 /// The key's URI, as its store reads it.

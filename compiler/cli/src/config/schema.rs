@@ -120,7 +120,7 @@ pub(crate) const AUTHORITY: Section = Section {
     name: "authority",
     is_named: true,
     keys: &[
-        needed("store", Form::Text),
+        optional("store", Form::Text),
         needed("key", Form::Text),
         needed("certificate", Form::File),
         optional("chain", Form::File),
@@ -214,10 +214,10 @@ impl StoreKind {
                 }
             }
             StoreKind::AzureKeyVault => {
-                const { &[needed("endpoint", Form::Text), optional("credentials", Form::PrivateFile)] }
+                const { &[optional("vault", Form::Text), optional("endpoint", Form::Text)] }
             }
             StoreKind::GcpKms => {
-                const { &[optional("endpoint", Form::Text), optional("credentials", Form::PrivateFile)] }
+                const { &[optional("key-ring", Form::Text), optional("endpoint", Form::Text)] }
             }
             StoreKind::Pkcs11 => {
                 const {

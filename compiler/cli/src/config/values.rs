@@ -72,7 +72,8 @@ pub(super) struct Table<'t> {
 
 /// Reads values, and collects what is wrong with them.
 pub(super) struct Reader {
-    folder: PathBuf,
+    /// The folder of the file; empty for the one that pkic was started in.
+    pub(super) folder: PathBuf,
     /// What was found.
     pub(super) findings: Vec<Finding>,
     /// Files and folders that were named, each with what it must be.

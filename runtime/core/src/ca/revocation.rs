@@ -91,7 +91,7 @@ impl Ca {
         let ask = approved.ask(index, self.authority_index(authority), operation);
         let decision =
             acts::authorize_revocation(&self.loaded, requester, &predecessor, authority.issuer(), &ask, now);
-        let account = decision.map_err(|refusal| self.refuse_act(refusal, &work))?;
+        let account = decision.map_err(|refusal| self.refuse_act(refusal, act.profile, &work))?;
         let (decided, particulars) =
             Decided::of(self.loaded.program(), &account, approved.record(), None, &salt, now);
         let particulars = json(&particulars)?;
@@ -143,7 +143,7 @@ impl Ca {
         let signer = authority.signer_facts(program, &self.trusted, &salt, now)?;
         let permit =
             acts::authorize_list(&self.loaded, act.requester, draft, authority.issuer(), &signer, &ask, now)
-                .map_err(|refusal| self.refuse_act(refusal, &work))?
+                .map_err(|refusal| self.refuse_act(refusal, act.profile, &work))?
                 .until(approved.not_after());
         let (decided, particulars) =
             Decided::of(program, permit.account(), approved.record(), None, &salt, now);
@@ -175,8 +175,8 @@ impl Ca {
     }
 
     /// Puts a refusal into the record.
-    fn refuse_act(&self, refusal: Box<Refusal>, work: &Work<'_>) -> IssueError {
-        match self.record_refusal(&refusal, None, work) {
+    fn refuse_act(&self, refusal: Box<Refusal>, profile: &str, work: &Work<'_>) -> IssueError {
+        match self.record_refusal(&refusal, profile, None, work) {
             Ok(index) => IssueError::Refused(refusal, index),
             Err(error) => error,
         }

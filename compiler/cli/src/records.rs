@@ -24,6 +24,8 @@ pub(crate) struct Issuance {
     pub(crate) entry: Vec<u8>,
     /// Kind of the entry that closed it, and what that says.
     pub(crate) outcome: Option<(String, Outcome)>,
+    /// Index of that entry.
+    pub(crate) closed: Option<u64>,
 }
 
 /// What stopped the reading of a log.
@@ -66,7 +68,7 @@ impl Opened {
                 "intent" => {
                     let intent = payload(index, &record.entry.payload)?;
                     let entry = record.entry.encode().map_err(|error| damaged(index, &error.to_string()))?;
-                    open.push(Issuance { index, intent, entry, outcome: None });
+                    open.push(Issuance { index, intent, entry, outcome: None, closed: None });
                 }
                 kind @ ("issued" | "failed" | "void") => {
                     let outcome: Outcome = payload(index, &record.entry.payload)?;
@@ -75,7 +77,7 @@ impl Opened {
                     let Some(at) = at else { continue };
                     let issuance = open.remove(at);
                     let outcome = Some((kind.to_owned(), outcome));
-                    if !take(Issuance { outcome, ..issuance })? {
+                    if !take(Issuance { outcome, closed: Some(index), ..issuance })? {
                         return Ok(());
                     }
                 }
@@ -88,6 +90,28 @@ impl Opened {
             }
         }
         Ok(())
+    }
+
+    /// The issuance whose intent is at that index.
+    pub(crate) fn issuance(&self, index: u64) -> Result<Option<Issuance>, Failure> {
+        let mut found = None;
+        self.issuances(|issuance| {
+            let is_it = issuance.index == index;
+            if is_it {
+                found = Some(issuance);
+            }
+            Ok(!is_it)
+        })?;
+        Ok(found)
+    }
+
+    /// The certificate that was released, unless it was erased.
+    pub(crate) fn certificate(&self, issuance: &Issuance) -> Result<Option<Vec<u8>>, Failure> {
+        let (Some((_, outcome)), Some(closed)) = (&issuance.outcome, issuance.closed) else {
+            return Ok(None);
+        };
+        let Some(text) = &outcome.certificate else { return Ok(None) };
+        self.reader.beside(closed, &digest(closed, text)?).map_err(|error| unread(&error))
     }
 
     /// What stands beside an intent, unless it was erased.

@@ -152,6 +152,9 @@ impl fmt::Display for IssueError {
                 write!(f, "the clock shows {now}, and the log's last record is of {last}: set the clock")
             }
             IssueError::Expired(expired) => expired.fmt(f),
+            IssueError::Log(error @ LogError::AlreadySpent { .. }) => {
+                write!(f, "the nonce, the approval or the use of the exception was spent before: {error}")
+            }
             IssueError::Log(error) => {
                 write!(f, "nothing was released, since the record could not be written: {error}")
             }
@@ -274,8 +277,7 @@ impl Ca {
         let done = self.now_or(now);
         match signed {
             Ok(bytes) => {
-                let digest = Sha256Digest::of(&bytes).to_string();
-                self.close(intent, done, "issued", Some(digest), None)?;
+                self.close(intent, done, "issued", Some(&bytes), None)?;
                 Ok(bytes)
             }
             Err(error) => {
@@ -459,11 +461,13 @@ impl Ca {
         intent: u64,
         time: i64,
         kind: &str,
-        certificate: Option<String>,
+        signed: Option<&[u8]>,
         why: Option<String>,
     ) -> Result<u64, IssueError> {
+        let certificate = signed.map(|bytes| Sha256Digest::of(bytes).to_string());
         let outcome = Outcome { version: record::VERSION, intent, certificate, why };
-        Ok(self.log.append(self.entry(kind, Part::Closes(intent), time, Vec::new(), json(&outcome)?))?)
+        let entry = self.entry(kind, Part::Closes(intent), time, Vec::new(), json(&outcome)?);
+        Ok(self.log.append_beside(signed.unwrap_or_default(), |_| Ok::<_, LogError>(entry))?)
     }
 }
 

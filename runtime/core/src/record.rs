@@ -180,7 +180,8 @@ pub struct ListIntent {
     pub particulars: String,
 }
 
-/// How a certificate that an intent was written for came out: closes the intent.
+/// How a certificate or list that an intent was written for came out: closes the intent. What was released stands beside
+/// the entry, until it is erased.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct Outcome {

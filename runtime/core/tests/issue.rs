@@ -10,13 +10,13 @@
 mod bench;
 
 use bench::{Bench, DAY};
-use pkic_audit::Reader;
-use pkic_backend::store::Signer;
+use pkic_audit::{LogError, Reader};
 use pkic_facts::certificate::Certificate;
 use pkic_facts::crypto::Sha256Digest;
 use pkic_runtime::authority::AuthorityError;
 use pkic_runtime::authorize::Refusal;
-use pkic_runtime::ca::{Ca, IssueError, Place};
+use pkic_runtime::ca::{IssueError, Place};
+use pkic_runtime::challenge::Nonce;
 use pkic_runtime::crl::Reason;
 use pkic_runtime::record::{Intent, Outcome, Particulars, replay};
 
@@ -77,6 +77,35 @@ fn a_record_replays_to_the_same_decision_and_bytes_and_says_nothing_of_people() 
     other.decided.at += DAY * 400;
     let moved = replay(ca.loaded(), &other, Some(&particulars), issuing.certificate()).unwrap();
     assert!(!moved.differences.is_empty(), "another moment gives another certificate");
+}
+
+#[test]
+fn a_nonce_is_spent_once() {
+    let bench = Bench::new();
+    let (ca, _, issuing) = bench.hierarchy();
+    bench.issue_with(&ca, &issuing, Nonce::Remembered(b"handed out once")).unwrap();
+    let again = bench.issue_with(&ca, &issuing, Nonce::Remembered(b"handed out once")).unwrap_err();
+    assert!(matches!(again, IssueError::Log(LogError::AlreadySpent { .. })), "{again}");
+    bench.issue_with(&ca, &issuing, Nonce::Remembered(b"another")).unwrap();
+    drop(ca);
+    let (ca, _) = bench.open(Place::Lab).unwrap();
+    let after = bench.issue_with(&ca, &issuing, Nonce::Remembered(b"another")).unwrap_err();
+    assert!(matches!(after, IssueError::Log(LogError::AlreadySpent { .. })), "{after}");
+}
+
+#[test]
+fn a_certificate_that_was_released_can_be_fetched_again_until_it_is_erased() {
+    let bench = Bench::new();
+    let (ca, _, issuing) = bench.hierarchy();
+    let issued = bench.issue(&ca, &issuing, "bench.server", "www.example").unwrap();
+    ca.log().publish().unwrap();
+    let reader = Reader::open(&bench.log_directory(), bench.log_key()).unwrap();
+    let digest = Sha256Digest::of(&issued.certificate);
+    let outcome = issued.index + 1;
+    assert_eq!(reader.beside(outcome, &digest).unwrap(), Some(issued.certificate));
+    ca.log().erase_beside(outcome).unwrap();
+    assert_eq!(reader.beside(outcome, &digest).unwrap(), None);
+    reader.verify().unwrap();
 }
 
 #[test]
@@ -174,6 +203,4 @@ fn an_intent_that_a_crash_left_open_is_void_and_never_signed() {
     drop(ca);
     let (ca, closed) = bench.open(Place::Lab).unwrap();
     assert_eq!((closed, ca.log().open_entries().len()), (1, 0));
-    let _: &Ca = &ca;
-    let _: Option<&dyn Signer> = None;
 }

@@ -193,6 +193,17 @@ pub(crate) enum Audit {
         #[command(flatten)]
         logged: Logged,
     },
+    /// Write a certificate that was released before to a file again
+    Fetch {
+        /// Index of its intent, as `pkic audit query` shows it
+        #[arg(value_name = "INDEX")]
+        index: u64,
+        /// Where the certificate goes, in PEM
+        #[arg(short, long, value_name = "FILE")]
+        output: PathBuf,
+        #[command(flatten)]
+        logged: Logged,
+    },
     /// Find records
     Query(Box<Query>),
 }

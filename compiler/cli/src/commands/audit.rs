@@ -25,6 +25,7 @@ pub(crate) fn run(what: &Audit, world: World) -> Outcome {
             prove(cert, witness, *witnesses_min, logged, world)
         }
         Audit::Verify { older, logged } => verify(older.as_deref(), logged, world),
+        Audit::Fetch { index, output, logged } => fetch(*index, output, logged, world),
         Audit::Query(arguments) => query(arguments, world),
     }
 }
@@ -240,6 +241,20 @@ fn older_checkpoint(path: &Path, opened: &Opened) -> Result<pkic_audit::Checkpoi
     let bytes = records::checkpoint(path)?;
     let signed = SignedCheckpoint::parse(&bytes).map_err(|error| Failure::content(path, error))?;
     signed.verify(&opened.key).map_err(|error| Failure::content(path, error))
+}
+
+fn fetch(index: u64, output: &Path, logged: &Logged, world: World) -> Outcome {
+    let opened = Opened::open(logged, world)?;
+    let unfit = |what: &str| {
+        Failure::usage_with_help(format!("entry {index}: {what}"), "`pkic audit query` lists what was issued")
+    };
+    let issuance = opened.issuance(index)?.ok_or_else(|| unfit("it is no intent of a certificate"))?;
+    let certificate = opened.certificate(&issuance)?;
+    let certificate = certificate.ok_or_else(|| unfit("nothing was released, or it was erased since"))?;
+    super::issue::write_certificate(output, &certificate)?;
+    let mut page = Page::default();
+    page.line(format_args!("{}  serial {}", crate::files::shown(output), issuance.intent.serial));
+    Ok(Answer::new(page, Exit::Holds))
 }
 
 fn query(arguments: &Query, world: World) -> Outcome {

@@ -23,15 +23,7 @@ struct Shown {
 /// Runs the command.
 pub(crate) fn run(arguments: &Replay, world: World) -> Outcome {
     let opened = Opened::open(&arguments.logged, world)?;
-    let mut found = None;
-    opened.issuances(|issuance| {
-        let is_it = issuance.index == arguments.index;
-        if is_it {
-            found = Some(issuance);
-        }
-        Ok(!is_it)
-    })?;
-    let issuance = found.ok_or_else(|| {
+    let issuance = opened.issuance(arguments.index)?.ok_or_else(|| {
         let what = format!("entry {} of the log is no intent of a certificate", arguments.index);
         Failure::usage_with_help(what, "`pkic audit query` lists them")
     })?;

@@ -16,7 +16,7 @@ use pkic_vocab::limits;
 use serde::Serialize;
 use std::path::Path;
 
-/// `pkic revoke` in JSON: docs/revoke.schema.json.
+/// `pkic revoke` in JSON: docs/audit.schema.json.
 #[derive(Serialize)]
 #[serde(rename_all = "kebab-case")]
 struct Revoked {
@@ -25,7 +25,7 @@ struct Revoked {
     index: u64,
 }
 
-/// `pkic crl-sign` in JSON: docs/revoke.schema.json.
+/// `pkic crl-sign` in JSON: docs/audit.schema.json.
 #[derive(Serialize)]
 #[serde(rename_all = "kebab-case")]
 struct Listed {

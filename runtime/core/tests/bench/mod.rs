@@ -133,6 +133,15 @@ impl Bench {
         Act { profile, requester: &self.given, signed: Signed::default() }
     }
 
+    /// A request for the server's key and one DNS name.
+    pub fn request(&self, dns: &str) -> CertificationRequest {
+        let key = std::fs::read_to_string(self.directory.join("keys/server.pem")).unwrap();
+        let key = rcgen::KeyPair::from_pem(&key).unwrap();
+        let params = rcgen::CertificateParams::new(vec![dns.to_owned()]).unwrap();
+        let request = params.serialize_request(&key).unwrap();
+        CertificationRequest::from_bytes(request.der()).unwrap()
+    }
+
     /// A certificate for the server's key and one DNS name.
     pub fn issue(
         &self,
@@ -141,12 +150,14 @@ impl Bench {
         profile: &str,
         dns: &str,
     ) -> Result<Issued, IssueError> {
-        let key = std::fs::read_to_string(self.directory.join("keys/server.pem")).unwrap();
-        let key = rcgen::KeyPair::from_pem(&key).unwrap();
-        let params = rcgen::CertificateParams::new(vec![dns.to_owned()]).unwrap();
-        let request = params.serialize_request(&key).unwrap();
-        let request = CertificationRequest::from_bytes(request.der()).unwrap();
+        let request = self.request(dns);
         ca.issue(authority, &self.order(profile, "issue", &request))
+    }
+
+    /// A certificate for an order with that nonce.
+    pub fn issue_with(&self, ca: &Ca, authority: &Authority, nonce: Nonce<'_>) -> Result<Issued, IssueError> {
+        let request = self.request("www.example");
+        ca.issue(authority, &Order { nonce, ..self.order("bench.server", "issue", &request) })
     }
 
     /// The same authority on a store that fails the next signature.

@@ -139,7 +139,7 @@ fn of_document(part: &[u8]) -> Vec<Statement> {
     let text = |name: &str| {
         ["", "/attestation", "/attributes/attestation"]
             .iter()
-            .find_map(|at| Some(json.pointer(at)?.get(name)?.as_str()?))
+            .find_map(|at| json.pointer(at)?.get(name)?.as_str())
     };
     let names = ["privateKeyAttestation", "publicKeyAttestation"];
     let answers = names.iter().filter_map(|name| {

@@ -92,6 +92,31 @@ pub struct Order<'a> {
     pub signed: Signed<'a>,
 }
 
+impl<'a> Order<'a> {
+    /// An order for a request alone: no evidence, no claims, nothing vouched for, no approval. `operation` is `issue`,
+    /// `renew`, `rekey` or `ca-sign`.
+    ///
+    /// # Errors
+    /// [`InputError`] where there is no such operation.
+    pub fn new(profile: &'a str, operation: &str, csr: &'a CertificationRequest) -> Result<Self, InputError> {
+        let unknown = || {
+            let what = format!("there is no operation `{operation}`");
+            InputError::new("order", what, "give `issue`, `renew`, `rekey` or `ca-sign`")
+        };
+        Ok(Order {
+            profile,
+            operation: pkic_eval::operation(operation).ok_or_else(unknown)?,
+            csr,
+            evidence: &[],
+            claims: Given::NONE,
+            requester: Given::NONE,
+            nonce: Nonce::None,
+            activation: None,
+            signed: Signed::default(),
+        })
+    }
+}
+
 /// A certificate that was issued.
 #[derive(Debug)]
 pub struct Issued {
@@ -105,6 +130,13 @@ pub struct Issued {
     pub entry: Vec<u8>,
     /// The decision, for people and machines.
     pub account: Box<Account>,
+}
+
+impl Issued {
+    /// The certificate in PEM (RFC 7468).
+    pub fn pem(&self) -> String {
+        certificate::pem(&self.certificate)
+    }
 }
 
 /// Why nothing was issued.

@@ -30,6 +30,7 @@ use pkic_vocab::Word;
 use pkic_vocab::time::format_date;
 use serde::Serialize;
 use std::fmt;
+use std::sync::Arc;
 
 mod approval;
 mod founding;
@@ -129,7 +130,7 @@ pub struct Issued {
     /// The entry that the receipt is about, to the byte.
     pub entry: Vec<u8>,
     /// The decision, for people and machines.
-    pub account: Box<Account>,
+    pub account: Arc<Account>,
 }
 
 impl Issued {
@@ -291,7 +292,7 @@ impl Ca {
         let permit = self.authorize(&work, order, profile, &ask)?.until(approved.not_after());
         check_rules(&permit, authority, profile)?;
         let intent = self.intend(&work, order, &permit)?;
-        let account = Box::new(permit.account().clone());
+        let account = permit.shared_account();
         let certificate = self.conclude(intent.index, now, self.sign(authority, permit))?;
         let receipt = self.log.receipt(intent.index)?;
         Ok(Issued { certificate, index: intent.index, receipt, entry: intent.bytes, account })
@@ -469,8 +470,7 @@ impl Ca {
     /// Spends the permit, has its bytes signed, and compares what came out with what was decided.
     fn sign(&self, authority: &Authority, permit: Permit) -> Result<Vec<u8>, IssueError> {
         let tbs = permit.spend(self.outside.now()).map_err(IssueError::Expired)?;
-        let spki = authority.spki()?;
-        let signature = authority.sign(&spki, tbs.as_bytes())?;
+        let signature = authority.sign(tbs.as_bytes())?;
         let certificate = certificate::signed(tbs.as_bytes(), authority.scheme(), &signature)
             .map_err(|error| IssueError::Encoding(error.to_string()))?;
         compare(&certificate, tbs.as_bytes())?;
@@ -508,10 +508,9 @@ struct Written {
 /// Holds what would be signed against RFC 5280. What an authority signs for itself is a root.
 fn check_rules(permit: &Permit, authority: &Authority, profile: &Profile) -> Result<(), IssueError> {
     let unread = |reject: pkic_facts::reject::Reject| IssueError::Encoding(reject.to_string());
-    let issuer = Certificate::from_der(authority.certificate()).map_err(unread)?;
     let subject = Tbs::from_der(permit.tbs()).map_err(unread)?;
     let is_own = subject.spki_digest() == authority.issuer().spki();
-    let signed_by = if is_own { SignedBy::Itself } else { SignedBy::Authority(&issuer) };
+    let signed_by = if is_own { SignedBy::Itself } else { SignedBy::Authority(authority.read()) };
     let declared: Vec<&str> =
         profile.contents.iter().filter_map(|field| field.path.name.as_deref()).collect();
     let findings = lint::lint(permit.tbs(), signed_by, &declared);

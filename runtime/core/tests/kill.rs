@@ -161,6 +161,9 @@ fn start(bench: &Bench, test: &str, step: &str, before: &str) -> Child {
     command.env(DIR, bench.directory()).env(STEP, step).stdout(Stdio::piped()).spawn().unwrap()
 }
 
+/// Intents with their bytes, by index.
+type Intents = BTreeMap<u64, (Vec<u8>, Intent)>;
+
 /// What the log and the released certificates have to agree on, whatever happened.
 #[derive(Default)]
 struct Auditor {
@@ -189,11 +192,7 @@ impl Auditor {
     }
 
     /// The intents by index, and the intents of certificates by digest.
-    fn read(
-        &mut self,
-        log: &Reader,
-        open: &[u64],
-    ) -> (BTreeMap<u64, (Vec<u8>, Intent)>, BTreeMap<String, u64>) {
+    fn read(&mut self, log: &Reader, open: &[u64]) -> (Intents, BTreeMap<String, u64>) {
         let (mut intents, mut outcomes, mut ended) = (BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
         for (place, record) in (0u64..).zip(log.entries(0..u64::MAX).map(Result::unwrap)) {
             assert_eq!(record.index, place);
@@ -217,7 +216,7 @@ impl Auditor {
     fn check_released(
         &mut self,
         bench: &Bench,
-        intents: &BTreeMap<u64, (Vec<u8>, Intent)>,
+        intents: &Intents,
         outcomes: &BTreeMap<String, u64>,
     ) -> usize {
         let mut count = 0;

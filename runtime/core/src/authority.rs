@@ -28,7 +28,7 @@ const SIGNER_FACTS_AGE_S_MAX: i64 = crate::authorize::SIGNER_AGE_S_MAX / 2;
 /// An authority that can sign.
 pub struct Authority {
     name: String,
-    certificate: Vec<u8>,
+    certificate: Certificate,
     issuer: Issuer,
     signer: Arc<dyn Signer>,
     store: Identity,
@@ -115,9 +115,10 @@ impl Authority {
         issuer.ca_issuers.clone_from(&locations.ca_issuers);
         issuer.ocsp.clone_from(&locations.ocsp);
         issuer.crl_distribution_points.clone_from(&locations.crl);
-        let unread = |_| AuthorityError::Certificate(Unfit::new("issuer certificate", "it does not decode"));
+        let none = || AuthorityError::Certificate(Unfit::new("issuer certificate", "it does not decode"));
+        let unread = |_| none();
         let read = Certificate::all_from_file(certificate).map_err(unread)?;
-        let certificate = read.first().map(|certificate| certificate.raw().to_vec()).unwrap_or_default();
+        let certificate = read.into_iter().next().ok_or_else(none)?;
         let signer = store.signer(uri)?;
         let spki = signer.spki()?;
         check_key(&issuer, &spki)?;
@@ -136,6 +137,11 @@ impl Authority {
 
     /// Its certificate in DER.
     pub fn certificate(&self) -> &[u8] {
+        self.certificate.raw()
+    }
+
+    /// Its certificate, read.
+    pub(crate) fn read(&self) -> &Certificate {
         &self.certificate
     }
 
@@ -169,18 +175,12 @@ impl Authority {
     ///
     /// # Errors
     /// [`AuthorityError::Store`], [`AuthorityError::Signature`].
-    pub(crate) fn sign(&self, spki: &[u8], message: &[u8]) -> Result<Vec<u8>, AuthorityError> {
-        check_key(&self.issuer, spki)?;
+    pub(crate) fn sign(&self, message: &[u8]) -> Result<Vec<u8>, AuthorityError> {
+        let spki = self.certificate.tbs().spki();
         let signature = self.signer.sign(self.scheme, message)?;
         verify_signature(spki, self.scheme, Strength::Current, message, &signature)
             .map_err(AuthorityError::Signature)?;
         Ok(signature)
-    }
-
-    /// The subjectPublicKeyInfo of its certificate.
-    pub(crate) fn spki(&self) -> Result<Vec<u8>, AuthorityError> {
-        let certificate = Certificate::from_der(&self.certificate).map_err(AuthorityError::Signature)?;
-        Ok(certificate.tbs().spki().to_vec())
     }
 
     /// What is known of the key at that moment: what its store says, evidence that its device makes, and what the
@@ -216,7 +216,7 @@ impl Authority {
     ) -> Result<SignerFacts, AuthorityError> {
         let spki = self.signer.spki()?;
         check_key(&self.issuer, &spki)?;
-        let sign = |_: Scheme, message: &[u8]| self.sign(&spki, message);
+        let sign = |_: Scheme, message: &[u8]| self.sign(message);
         let der = possession::request(self.issuer.subject(), &spki, self.issuer.kind(), Some(nonce), sign)?;
         let request = CertificationRequest::from_bytes(&der).map_err(AuthorityError::Facts)?;
         let mut facts = self.attested(&request, trusted, nonce, now)?;

@@ -30,6 +30,7 @@ use pkic_vocab::Word;
 use pkic_vocab::time::format_date;
 use serde::Serialize;
 use std::fmt;
+use std::sync::Arc;
 
 mod approval;
 mod founding;
@@ -92,6 +93,31 @@ pub struct Order<'a> {
     pub signed: Signed<'a>,
 }
 
+impl<'a> Order<'a> {
+    /// An order for a request alone: no evidence, no claims, nothing vouched for, no approval. `operation` is `issue`,
+    /// `renew`, `rekey` or `ca-sign`.
+    ///
+    /// # Errors
+    /// [`InputError`] where there is no such operation.
+    pub fn new(profile: &'a str, operation: &str, csr: &'a CertificationRequest) -> Result<Self, InputError> {
+        let unknown = || {
+            let what = format!("there is no operation `{operation}`");
+            InputError::new("order", what, "give `issue`, `renew`, `rekey` or `ca-sign`")
+        };
+        Ok(Order {
+            profile,
+            operation: pkic_eval::operation(operation).ok_or_else(unknown)?,
+            csr,
+            evidence: &[],
+            claims: Given::NONE,
+            requester: Given::NONE,
+            nonce: Nonce::None,
+            activation: None,
+            signed: Signed::default(),
+        })
+    }
+}
+
 /// A certificate that was issued.
 #[derive(Debug)]
 pub struct Issued {
@@ -104,7 +130,14 @@ pub struct Issued {
     /// The entry that the receipt is about, to the byte.
     pub entry: Vec<u8>,
     /// The decision, for people and machines.
-    pub account: Box<Account>,
+    pub account: Arc<Account>,
+}
+
+impl Issued {
+    /// The certificate in PEM (RFC 7468).
+    pub fn pem(&self) -> String {
+        certificate::pem(&self.certificate)
+    }
 }
 
 /// Why nothing was issued.
@@ -261,7 +294,7 @@ impl Ca {
         let permit = self.authorize(&work, order, profile, &ask)?.until(approved.not_after());
         check_rules(&permit, authority, profile)?;
         let intent = self.intend(&work, order, &permit)?;
-        let account = Box::new(permit.account().clone());
+        let account = permit.shared_account();
         let certificate = self.conclude(intent.index, now, self.sign(authority, permit))?;
         let receipt = self.log.receipt(intent.index)?;
         Ok(Issued { certificate, index: intent.index, receipt, entry: intent.bytes, account })
@@ -448,8 +481,7 @@ impl Ca {
     /// Spends the permit, has its bytes signed, and compares what came out with what was decided.
     fn sign(&self, authority: &Authority, permit: Permit) -> Result<Vec<u8>, IssueError> {
         let tbs = permit.spend(self.outside.now()).map_err(IssueError::Expired)?;
-        let spki = authority.spki()?;
-        let signature = authority.sign(&spki, tbs.as_bytes())?;
+        let signature = authority.sign(tbs.as_bytes())?;
         let certificate = certificate::signed(tbs.as_bytes(), authority.scheme(), &signature)
             .map_err(|error| IssueError::Encoding(error.to_string()))?;
         compare(&certificate, tbs.as_bytes())?;
@@ -489,10 +521,9 @@ struct Written {
 /// Holds what would be signed against RFC 5280. What an authority signs for itself is a root.
 fn check_rules(permit: &Permit, authority: &Authority, profile: &Profile) -> Result<(), IssueError> {
     let unread = |reject: pkic_facts::reject::Reject| IssueError::Encoding(reject.to_string());
-    let issuer = Certificate::from_der(authority.certificate()).map_err(unread)?;
     let subject = Tbs::from_der(permit.tbs()).map_err(unread)?;
     let is_own = subject.spki_digest() == authority.issuer().spki();
-    let signed_by = if is_own { SignedBy::Itself } else { SignedBy::Authority(&issuer) };
+    let signed_by = if is_own { SignedBy::Itself } else { SignedBy::Authority(authority.read()) };
     let declared: Vec<&str> =
         profile.contents.iter().filter_map(|field| field.path.name.as_deref()).collect();
     let findings = lint::lint(permit.tbs(), signed_by, &declared);

@@ -2,6 +2,8 @@
 //!
 //! What was decided on is cut and joined as it stands and never re-encoded. Nothing here signs or verifies, and
 //! nothing asks a log for its timestamps.
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use der::asn1::{Any, BitString, Null, ObjectIdentifier, OctetString};
 use der::{Encode, Tag, TagNumber};
 use pkic_facts::crypto::Scheme;
@@ -9,6 +11,9 @@ use pkic_facts::der::{self as wire, Element};
 use pkic_vocab::limits;
 use std::fmt;
 use x509_cert::ext::Extension;
+
+/// Digits of a line of PEM (RFC 7468 section 2).
+const PEM_LINE_LEN: usize = 64;
 
 /// The poison extension of precertificates. Source: RFC 6962 section 3.1.
 pub const POISON: &str = "1.3.6.1.4.1.11129.2.4.3";
@@ -85,6 +90,19 @@ impl std::error::Error for AssemblyError {}
 /// [`AssemblyError::TooLarge`]; [`AssemblyError::Malformed`], also for an empty signature.
 pub fn signed(tbs: &[u8], scheme: Scheme, signature: &[u8]) -> Result<Vec<u8>, AssemblyError> {
     assemble("tbsCertificate", limits::CERTIFICATE_LEN_BYTES_MAX, tbs, scheme, signature)
+}
+
+/// A certificate in PEM (RFC 7468).
+pub fn pem(certificate: &[u8]) -> String {
+    let digits = STANDARD.encode(certificate);
+    let mut text = "-----BEGIN CERTIFICATE-----".to_owned();
+    for (at, digit) in digits.char_indices() {
+        if at % PEM_LINE_LEN == 0 {
+            text.push('\n');
+        }
+        text.push(digit);
+    }
+    text + "\n-----END CERTIFICATE-----\n"
 }
 
 /// An unsigned certificate around a tbsCertificate that names `id-alg-unsigned` (RFC 9925): its signature is empty.

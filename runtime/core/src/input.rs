@@ -82,6 +82,9 @@ pub struct Given {
 }
 
 impl Given {
+    /// Nothing is given.
+    pub const NONE: &'static Given = &Given { entries: Vec::new() };
+
     /// Reads a JSON object from paths to values: `{"request.tags": ["pci"], "request.requester.id": "ra-7"}`.
     ///
     /// A word, date, span or name is a string as policies write it; a list is an array; a record is an object.

@@ -3,9 +3,10 @@
 //! Two doors (design D2). [`decide::decide`] takes what a caller has and answers with a report; anybody may ask, and
 //! nothing of the answer can sign. [`authorize::authorize`] takes facts that appraisal made and a draft that it
 //! decides on itself, and alone makes a [`permit::Permit`], which owns the bytes to be signed and is spent once.
-//! Every input is an argument: nothing here reads a file, a clock or a random source.
+//! Every input is an argument: nothing here reads a clock or a random source, and no file but the log's.
 //!
-//! Start with [`decide::Request`], then [`draft::Draft`] and [`decode`]. A policy comes in as a [`bundle::Loaded`].
+//! A program that is to issue starts with [`embed`], which names what it needs and the order of calls; one that is to
+//! answer without signing, with [`decide::Request`]. A policy comes in as a [`bundle::Loaded`].
 pub mod acts;
 pub mod appraise;
 pub mod approvals;
@@ -20,6 +21,7 @@ pub mod crl;
 pub mod decide;
 pub mod decode;
 pub mod draft;
+pub mod embed;
 mod extension;
 pub mod input;
 pub mod issuer;

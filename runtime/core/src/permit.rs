@@ -4,6 +4,7 @@ use pkic_facts::crypto::Sha256Digest;
 use pkic_vocab::FactTable;
 use pkic_vocab::time::format_date;
 use std::fmt;
+use std::sync::Arc;
 
 /// Leave to sign the bytes that it owns. [`crate::authorize::authorize`] alone makes it; it cannot be copied, and
 /// spending takes it.
@@ -13,7 +14,7 @@ pub struct Permit {
     signer: Sha256Digest,
     not_before: i64,
     not_after: i64,
-    account: Box<Account>,
+    account: Arc<Account>,
 }
 
 /// What a decision was computed from and what it said, for the record. It permits nothing.
@@ -68,7 +69,7 @@ pub(crate) struct Terms {
 impl Permit {
     pub(crate) fn new(terms: Terms) -> Permit {
         let Terms { tbs, signer, not_before, not_after, account } = terms;
-        Permit { tbs, signer, not_before, not_after, account }
+        Permit { tbs, signer, not_before, not_after, account: Arc::from(account) }
     }
 
     /// SHA-256 of the tbsCertificate, for the intent record.
@@ -100,6 +101,11 @@ impl Permit {
     /// What the decision was computed from, for the record.
     pub fn account(&self) -> &Account {
         &self.account
+    }
+
+    /// The same, to be kept when the permit is spent.
+    pub(crate) fn shared_account(&self) -> Arc<Account> {
+        Arc::clone(&self.account)
     }
 
     /// The same permit, ending no later than that moment.

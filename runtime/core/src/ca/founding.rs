@@ -3,13 +3,12 @@
 //! Until it is there, the authority stands in for itself with an unsigned certificate (RFC 9925): its name, its key and
 //! its extensions, as the profile grants them, and no signature. That one is kept in the log as its issuer, and never
 //! leaves.
-use super::{Ca, IssueError, Issued, Order, Signed};
+use super::{Ca, IssueError, Issued, Order};
 use crate::authority::{Authority, AuthorityError};
 use crate::certificate;
-use crate::challenge::Nonce;
 use crate::decide::find_profile;
 use crate::draft::{Draft, DraftInput, Serial};
-use crate::input::{Given, InputError};
+use crate::input::InputError;
 use crate::possession;
 use crate::record::Locations;
 use crate::unfit::Unfit;
@@ -63,20 +62,7 @@ impl Ca {
         let locations = Locations::default();
         let authority =
             Authority::new(founding.authority, &unsigned, &locations, founding.store, founding.key)?;
-        let given = Given::default();
-        let operation = pkic_eval::operation("ca-sign");
-        let order = Order {
-            profile: founding.profile,
-            operation: operation.ok_or_else(|| unfit("there is no operation `ca-sign`".to_owned()))?,
-            csr: &request,
-            evidence: &[],
-            claims: &given,
-            requester: &given,
-            nonce: Nonce::None,
-            activation: None,
-            signed: Signed::default(),
-        };
-        self.issue_at(&authority, &order, now)
+        self.issue_at(&authority, &Order::new(founding.profile, "ca-sign", &request)?, now)
     }
 }
 

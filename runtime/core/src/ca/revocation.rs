@@ -11,7 +11,6 @@ use crate::input::{Given, InputError};
 use crate::ledger::{Ledger, LedgerError, State};
 use crate::record::{self, Decided, ListIntent, Revocation, SALT_LEN_BYTES};
 use pkic_audit::{LogError, Part, Receipt};
-use pkic_facts::certificate::Certificate;
 use pkic_facts::crypto::Sha256Digest;
 use pkic_vocab::words::Words;
 use pkic_vocab::{Value, Word};
@@ -125,11 +124,9 @@ impl Ca {
                 "say how long a list counts: `contents { validity <= 7d }`",
             ))
         })?;
-        let certificate = Certificate::from_der(authority.certificate())
-            .map_err(|reject| IssueError::Encoding(reject.to_string()))?;
         let number = ledger.list_number().saturating_add(1);
         let input =
-            ListInput { issuer: &certificate, number, this_update: now, next_update, revoked: &revoked };
+            ListInput { issuer: authority.read(), number, this_update: now, next_update, revoked: &revoked };
         let draft = crl::draft(&input).map_err(|error| IssueError::Encoding(error.to_string()))?;
         let mut salt = [0u8; SALT_LEN_BYTES];
         self.random(&mut salt)?;
@@ -166,7 +163,7 @@ impl Ca {
         let Written { index, .. } = self.append_intent(entry, &particulars)?;
         let signed = (|| {
             let tbs = permit.spend(self.outside.now()).map_err(IssueError::Expired)?;
-            let signature = authority.sign(&authority.spki()?, tbs.as_bytes())?;
+            let signature = authority.sign(tbs.as_bytes())?;
             crl::signed(tbs.as_bytes(), authority.scheme(), &signature)
                 .map_err(|error| IssueError::Encoding(error.to_string()))
         })();

@@ -13,12 +13,10 @@ use pkic_facts::request::CertificationRequest;
 use pkic_runtime::authority::{Authority, AuthorityError};
 use pkic_runtime::bundle::Loaded;
 use pkic_runtime::ca::{Act, Ca, Founding, IssueError, Issued, Order, Outside, Place, Signed, request_of};
-use pkic_runtime::challenge::Nonce;
 use pkic_runtime::input::Given;
 use pkic_runtime::record::Locations;
 use pkic_runtime::trust::Trusted;
-use pkic_vocab::Word;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU8, AtomicUsize, Ordering};
@@ -52,11 +50,15 @@ pub struct Bench {
     clock: Arc<AtomicI64>,
     given: Given,
     keys: SoftwareStore,
+    /// Whether the directory goes with it.
+    is_owner: bool,
 }
 
 impl Drop for Bench {
     fn drop(&mut self) {
-        let _ = std::fs::remove_dir_all(&self.directory);
+        if self.is_owner {
+            let _ = std::fs::remove_dir_all(&self.directory);
+        }
     }
 }
 
@@ -73,16 +75,30 @@ impl Bench {
         }
         Log::create(&directory.join("log"), &note_key()).unwrap();
         let clock = Arc::new(AtomicI64::new(NOW));
-        Bench { directory, clock, given: Given::default(), keys }
+        Bench { directory, clock, given: Given::default(), keys, is_owner: true }
+    }
+
+    /// The bench of another process.
+    pub fn again(directory: &Path) -> Bench {
+        let keys = SoftwareStore::new(directory.join("keys"), None);
+        let clock = Arc::new(AtomicI64::new(NOW));
+        Bench { directory: directory.to_owned(), clock, given: Given::default(), keys, is_owner: false }
+    }
+
+    pub fn directory(&self) -> &Path {
+        &self.directory
     }
 
     pub fn open(&self, place: Place) -> Result<(Ca, usize), IssueError> {
+        self.open_in(place, Box::new(World { clock: Arc::clone(&self.clock), drawn: AtomicU8::new(0) }))
+    }
+
+    pub fn open_in(&self, place: Place, outside: Box<dyn Outside>) -> Result<(Ca, usize), IssueError> {
         let file = SourceFile { name: "policy.pki".into(), text: POLICY.into() };
         let program = compile(&[file], 0, &Options::default()).program.unwrap();
-        let log = Log::open(&self.log_directory(), note_key()).unwrap();
-        let world = World { clock: Arc::clone(&self.clock), drawn: AtomicU8::new(0) };
+        let log = self.open_log();
         let loaded = Loaded::unsigned(program).unwrap();
-        Ca::open(loaded, POLICY.as_bytes(), place, Trusted::default(), log, Box::new(world))
+        Ca::open(loaded, POLICY.as_bytes(), place, Trusted::default(), log, outside)
     }
 
     /// The CA, its root and its issuing authority, each with the certificate that the CA issued to it.
@@ -116,17 +132,7 @@ impl Bench {
         operation: &'a str,
         csr: &'a CertificationRequest,
     ) -> Order<'a> {
-        Order {
-            profile,
-            operation: word(operation),
-            csr,
-            evidence: &[],
-            claims: &self.given,
-            requester: &self.given,
-            nonce: Nonce::None,
-            activation: None,
-            signed: Signed::default(),
-        }
+        Order::new(profile, operation, csr).unwrap()
     }
 
     pub fn act<'a>(&'a self, profile: &'a str) -> Act<'a> {
@@ -176,6 +182,10 @@ impl Bench {
         self.clock.store(now, Ordering::SeqCst);
     }
 
+    pub fn open_log(&self) -> Log {
+        Log::open(&self.log_directory(), note_key()).unwrap()
+    }
+
     pub fn log_directory(&self) -> PathBuf {
         self.directory.join("log")
     }
@@ -213,10 +223,6 @@ fn shown(run: &std::process::Output) -> String {
     format!("{}{}", String::from_utf8_lossy(&run.stdout), String::from_utf8_lossy(&run.stderr))
 }
 
-fn word(operation: &str) -> Word {
-    pkic_eval::operation(operation).unwrap()
-}
-
 fn note_key() -> NoteKey {
     NoteKey::from_seed("bench.example/log", KeyKind::Log, &SEED).unwrap()
 }
@@ -239,8 +245,12 @@ pub enum Fault {
     Wrong,
     /// It answers with the signature of another key.
     Other,
-    /// The process ends.
+    /// The thread ends.
     Panic,
+    /// The process ends.
+    Abort,
+    /// It goes right.
+    None,
 }
 
 /// Each fault, and what its error says.
@@ -316,6 +326,8 @@ impl Signer for FaultySigner {
             Fault::Wrong => self.inner.sign(scheme, &[message, b"."].concat()),
             Fault::Other => self.other.sign(scheme, message),
             Fault::Panic => panic!("the power went"),
+            Fault::Abort => std::process::abort(),
+            Fault::None => self.inner.sign(scheme, message),
         }
     }
 }

@@ -15,6 +15,7 @@ mod inputs;
 mod output;
 mod pages;
 mod pem;
+mod plugins;
 mod policy;
 mod randomness;
 mod report;

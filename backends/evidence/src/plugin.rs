@@ -16,7 +16,7 @@ pub use envelope::Envelope;
 pub const NAME: &str = "plugin";
 
 /// A sandboxed format.
-pub trait Plugin: PayloadDecoder + Sync {
+pub trait Plugin: PayloadDecoder + Send + Sync {
     /// The format's own name.
     fn name(&self) -> &str;
 

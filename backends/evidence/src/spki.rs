@@ -75,7 +75,7 @@ impl Curve {
 }
 
 /// The subjectPublicKeyInfo of an ECC key; coordinates without leading zeros are padded.
-pub(crate) fn ecc_spki(curve: Curve, x: &[u8], y: &[u8]) -> Vec<u8> {
+pub fn ecc_spki(curve: Curve, x: &[u8], y: &[u8]) -> Vec<u8> {
     let width = curve.coordinate_len_bytes();
     let point = [vec![0x04], padded(x, width), padded(y, width)].concat();
     element(0x30, &[curve.algorithm_identifier(), &bit_string(&point)])
@@ -96,7 +96,7 @@ pub(crate) fn rsa_spki(rsa_public_key: &[u8]) -> Vec<u8> {
 }
 
 /// The subjectPublicKeyInfo of an Ed25519 key (RFC 8410 section 4).
-pub(crate) fn ed25519_spki(octets: &[u8]) -> Vec<u8> {
+pub fn ed25519_spki(octets: &[u8]) -> Vec<u8> {
     element(0x30, &[&[0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70], &bit_string(octets)])
 }
 

@@ -3,6 +3,8 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use pkic_vocab::{Type, Value, time};
 use std::path::PathBuf;
 
+pub(crate) mod ca;
+
 /// Policy as code for public-key infrastructures: what must hold the key, proven by evidence.
 #[derive(Debug, Parser)]
 #[command(
@@ -36,6 +38,12 @@ pub(crate) enum Command {
     /// Seal, show and verify catalogues of modules
     #[command(subcommand)]
     Catalogue(Catalogue),
+    /// Check a deployment file
+    #[command(subcommand)]
+    Config(Config),
+    /// See what a key store holds, and whether it does what it should
+    #[command(subcommand)]
+    Store(Store),
     /// Run the tests that stand in policies
     Test(Test),
     /// Lay out policy files in the one form of the language
@@ -49,6 +57,20 @@ pub(crate) enum Command {
     Evidence(Evidence),
     /// Decide a request by a policy
     Evaluate(Box<Evaluate>),
+    /// Decide a request, have the certificate signed, and record both
+    Issue(Box<ca::Issue>),
+    /// Make a lab CA, or certify the keys of authorities
+    #[command(subcommand)]
+    Ca(ca::Ca),
+    /// Revoke a certificate
+    Revoke(Box<ca::Revoke>),
+    /// Sign a list of revoked certificates
+    CrlSign(Box<ca::CrlSign>),
+    /// Prove, verify and search the record
+    #[command(subcommand)]
+    Audit(Box<ca::Audit>),
+    /// Decide a recorded request again, and compare
+    Replay(ca::Replay),
     /// Print a policy, or the language, in another form
     #[command(subcommand)]
     Emit(Emit),
@@ -276,6 +298,60 @@ pub(crate) struct CatalogueVerify {
     /// Verify as of this moment [default: the system clock]
     #[arg(long, value_name = "DATE", value_parser = date)]
     pub(crate) at: Option<i64>,
+    /// How to report
+    #[arg(long, value_enum, default_value_t = ShowFormat::Human)]
+    pub(crate) format: ShowFormat,
+}
+
+/// `pkic config`.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Config {
+    /// Check a deployment file, what it names, and whether it fits its policy
+    Check(ConfigCheck),
+}
+
+/// `pkic config check`.
+#[derive(Debug, Args)]
+pub(crate) struct ConfigCheck {
+    /// The deployment file (docs/deployment.md)
+    #[arg(value_name = "FILE", default_value = crate::config::FILE)]
+    pub(crate) file: PathBuf,
+    /// Also open the stores, and compare each authority's key with its certificate
+    #[arg(long)]
+    pub(crate) probe: bool,
+    /// Check as of this moment [default: the system clock]
+    #[arg(long, value_name = "DATE", value_parser = date)]
+    pub(crate) at: Option<i64>,
+    /// How to report
+    #[arg(long, value_enum, default_value_t = CheckFormat::Human)]
+    pub(crate) format: CheckFormat,
+}
+
+/// `pkic store`.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Store {
+    /// Open stores, and list their keys with what each store says of them
+    Probe(StoreProbe),
+}
+
+/// `pkic store probe`.
+#[derive(Debug, Args)]
+pub(crate) struct StoreProbe {
+    /// A store of the deployment file [default: all of them]
+    #[arg(value_name = "NAME")]
+    pub(crate) name: Option<String>,
+    /// The deployment file (docs/deployment.md)
+    #[arg(long, value_name = "FILE", default_value = crate::config::FILE)]
+    pub(crate) config: PathBuf,
+    /// A key's URI that says by itself how to reach its store; no deployment file is read
+    #[arg(long, value_name = "URI", conflicts_with_all = ["name", "config", "key"])]
+    pub(crate) uri: Option<String>,
+    /// One key alone
+    #[arg(long, value_name = "URI", requires = "name")]
+    pub(crate) key: Option<String>,
+    /// Hold the store against everything that pkic expects of one, by signing with the key
+    #[arg(long)]
+    pub(crate) suite: bool,
     /// How to report
     #[arg(long, value_enum, default_value_t = ShowFormat::Human)]
     pub(crate) format: ShowFormat,

@@ -1,4 +1,8 @@
 //! What stops a command before it has an answer, and the exit codes.
+use pkic_audit::LogError;
+use pkic_backend::error::{Problem, StoreError};
+use pkic_runtime::authority::AuthorityError;
+use pkic_runtime::ca::IssueError;
 use pkic_runtime::input::InputError;
 use std::fmt;
 use std::io;
@@ -28,6 +32,34 @@ impl Exit {
         }
     }
 
+    /// A store that was asked for what it does not have is used wrongly; in any other case the store fails.
+    pub(crate) const fn of_store(problem: Problem) -> Exit {
+        match problem {
+            Problem::Configuration | Problem::KeyAmbiguous | Problem::KeyUnknown => Exit::Unreadable,
+            _ => Exit::Device,
+        }
+    }
+
+    /// A refusal is a finding; what cannot be read is the caller's; all else is the machine's.
+    pub(crate) fn of_issue(error: &IssueError) -> Exit {
+        match error {
+            IssueError::Refused(..) | IssueError::Lint(_) => Exit::Finding,
+            IssueError::Authority(AuthorityError::Store(error)) => Exit::of_store(error.problem),
+            IssueError::Log(error) => Exit::of_log(error),
+            IssueError::Random(_) => Exit::Device,
+            _ => Exit::Unreadable,
+        }
+    }
+
+    /// A log that another program has, or that the disk does not give, is the machine's; what is spent is a finding.
+    pub(crate) fn of_log(error: &LogError) -> Exit {
+        match error {
+            LogError::AlreadySpent { .. } | LogError::SequenceLower { .. } => Exit::Finding,
+            LogError::Io { .. } | LogError::Locked { .. } | LogError::Poisoned { .. } => Exit::Device,
+            _ => Exit::Unreadable,
+        }
+    }
+
     /// `Holds` where there is nothing to report.
     pub(crate) const fn finding_if(found: bool) -> Exit {
         if found { Exit::Finding } else { Exit::Holds }
@@ -45,12 +77,16 @@ pub(crate) enum Failure {
     TooMany { path: PathBuf, what: &'static str, max: usize },
     /// A file was read and does not hold what it should.
     Content { path: PathBuf, reason: String },
-    /// A policy that does not compile, with all that is wrong with it, laid out.
-    Findings { text: String },
+    /// A policy or deployment file that does not hold, with all that is wrong with it, laid out.
+    Findings { what: &'static str, text: String },
     /// Arguments that do not fit together.
     Usage { reason: String, help: Option<String> },
     /// A file cannot be written.
     Write { path: PathBuf, error: io::Error },
+    /// A key store did not do what it was asked.
+    Store(StoreError),
+    /// Nothing was issued, or a record was not read, for a reason that is no decision.
+    Issue { exit: Exit, what: String },
 }
 
 impl Failure {
@@ -73,6 +109,8 @@ impl Failure {
     pub(crate) const fn exit(&self) -> Exit {
         match self {
             Failure::Write { .. } => Exit::Device,
+            Failure::Store(error) => Exit::of_store(error.problem),
+            Failure::Issue { exit, .. } => *exit,
             Failure::Read { .. }
             | Failure::TooLong { .. }
             | Failure::TooMany { .. }
@@ -85,7 +123,7 @@ impl Failure {
     /// What is laid out already, before the error itself.
     pub(crate) fn text(&self) -> &str {
         match self {
-            Failure::Findings { text } => text,
+            Failure::Findings { text, .. } => text,
             _ => "",
         }
     }
@@ -94,8 +132,15 @@ impl Failure {
     pub(crate) fn help(&self) -> Option<&str> {
         match self {
             Failure::Usage { help, .. } => help.as_deref(),
+            Failure::Store(error) => Some(&error.help),
             _ => None,
         }
+    }
+}
+
+impl From<StoreError> for Failure {
+    fn from(error: StoreError) -> Failure {
+        Failure::Store(error)
     }
 }
 
@@ -119,11 +164,13 @@ impl fmt::Display for Failure {
                 write!(f, "cannot read `{}`: it holds more than {max} {what}", path.display())
             }
             Failure::Content { path, reason } => write!(f, "`{}`: {reason}", path.display()),
-            Failure::Findings { .. } => f.write_str("the policy does not compile"),
+            Failure::Findings { what, .. } => f.write_str(what),
             Failure::Usage { reason, .. } => f.write_str(reason),
             Failure::Write { path, error } => {
                 write!(f, "cannot write `{}`: {}", path.display(), reason(error))
             }
+            Failure::Store(error) => write!(f, "{}: {}", error.at, error.what),
+            Failure::Issue { what, .. } => f.write_str(what),
         }
     }
 }

@@ -33,6 +33,27 @@ pub(crate) fn is_open_to_others(path: &Path) -> Result<bool, Failure> {
     Ok(is_open)
 }
 
+/// When a file was last written, in seconds since 1970-01-01T00:00:00Z.
+pub(crate) fn modified_s(path: &Path) -> Result<i64, Failure> {
+    let failed = |error| Failure::Read { path: path.to_path_buf(), error };
+    let modified = fs::metadata(path).and_then(|metadata| metadata.modified()).map_err(failed)?;
+    let since =
+        modified.duration_since(std::time::UNIX_EPOCH).map_err(|_| failed(io::ErrorKind::Other.into()))?;
+    i64::try_from(since.as_secs()).map_err(|_| failed(io::ErrorKind::Other.into()))
+}
+
+/// Refuses a file that cannot be opened for reading.
+pub(crate) fn readable(path: &Path) -> Result<(), Failure> {
+    let failed = |error| Failure::Read { path: path.to_path_buf(), error };
+    let metadata = File::open(path).and_then(|file| file.metadata()).map_err(failed)?;
+    if metadata.is_dir() { Err(failed(io::ErrorKind::IsADirectory.into())) } else { Ok(()) }
+}
+
+/// Refuses a folder that cannot be listed.
+pub(crate) fn listable(path: &Path) -> Result<(), Failure> {
+    fs::read_dir(path).map(drop).map_err(|error| Failure::Read { path: path.to_path_buf(), error })
+}
+
 /// Reads a text file of at most `bytes_max` bytes.
 pub(crate) fn read_text(path: &Path, bytes_max: usize) -> Result<String, Failure> {
     String::from_utf8(read_bytes(path, bytes_max)?)
@@ -53,6 +74,20 @@ pub(crate) fn read_toml<T: serde::de::DeserializeOwned>(path: &Path, bytes_max: 
 /// Reads a policy file.
 pub(crate) fn read_policy(path: &Path) -> Result<String, Failure> {
     read_text(path, limits::SOURCE_LEN_BYTES_MAX)
+}
+
+/// Writes a new file that its owner alone may read.
+pub(crate) fn write_private(path: &Path, text: &str) -> Result<(), Failure> {
+    let failed = |error| Failure::Write { path: path.to_path_buf(), error };
+    let mut options = File::options();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::OpenOptionsExt;
+        options.mode(0o600);
+    }
+    let mut file = options.open(path).map_err(failed)?;
+    file.write_all(text.as_bytes()).and_then(|()| file.sync_all()).map_err(failed)
 }
 
 /// Writes a whole file or nothing: a new file beside it takes its place, with its permissions.

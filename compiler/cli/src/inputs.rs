@@ -1,5 +1,5 @@
 //! What stands beside a policy: requests, evidence, anchors, lists, nonces and claims, read from files within their limits.
-use crate::cli::{Circumstances, Revocation};
+use crate::cli::Revocation;
 use crate::failure::Failure;
 use crate::files;
 use pkic_evidence::formats::ANDROID_STATUS_LIST;
@@ -69,8 +69,8 @@ pub(crate) fn anchors(folder: Option<&Path>) -> Result<AnchorSet, Failure> {
 }
 
 /// Reads the trust anchors with the lists of revoked certificates that every path to them is held against.
-pub(crate) fn trust(circumstances: &Circumstances) -> Result<AnchorSet, Failure> {
-    let Revocation { crl, status_list, status_list_fetched, status_list_max_age } = &circumstances.revocation;
+pub(crate) fn trust(folder: Option<&Path>, revocation: &Revocation) -> Result<AnchorSet, Failure> {
+    let Revocation { crl, status_list, status_list_fetched, status_list_max_age } = revocation;
     let mut data = RevocationData::default();
     for path in crl {
         let bytes = files::read_bytes(path, limits::REVOCATION_LEN_BYTES_MAX)?;
@@ -87,7 +87,7 @@ pub(crate) fn trust(circumstances: &Circumstances) -> Result<AnchorSet, Failure>
         };
         data.add_status_list(&fetched).map_err(|reject| Failure::content(path, reject))?;
     }
-    Ok(anchors(circumstances.anchors.as_deref())?.with_revocation(data))
+    Ok(anchors(folder)?.with_revocation(data))
 }
 
 fn is_certificate(path: &Path) -> bool {
@@ -114,6 +114,11 @@ pub(crate) struct SealedBytes {
 }
 
 impl SealedBytes {
+    /// What it holds.
+    pub(crate) fn bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+
     /// As the runtime takes it. No log remembers a sequence number here.
     pub(crate) fn file(&self) -> SealedFile<'_> {
         SealedFile { file: &self.name, bytes: &self.bytes, last_seen: None }

@@ -5,10 +5,12 @@
 //! [`randomness`], and standard output in [`output::deliver`]. Nothing here decides anything: compiler, runtime and
 //! evidence do.
 mod activation;
+mod ca;
 mod challenge;
 mod cli;
 mod clock;
 mod commands;
+mod config;
 mod failure;
 mod files;
 mod inputs;
@@ -18,8 +20,10 @@ mod pem;
 mod plugins;
 mod policy;
 mod randomness;
+mod records;
 mod report;
 mod stdlib;
+mod stores;
 mod suggest;
 mod workspace;
 

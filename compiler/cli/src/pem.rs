@@ -15,6 +15,19 @@ pub(crate) fn block(label: &str, text: &str) -> Option<Vec<u8>> {
     STANDARD.decode(digits).ok()
 }
 
+/// The octets as a block with that label.
+pub(crate) fn encode(label: &str, octets: &[u8]) -> String {
+    let mut text = format!("-----BEGIN {label}-----\n");
+    for (at, digit) in (0usize..).zip(STANDARD.encode(octets).chars()) {
+        if at > 0 && at % 64 == 0 {
+            text.push('\n');
+        }
+        text.push(digit);
+    }
+    text.push_str(&format!("\n-----END {label}-----\n"));
+    text
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -26,5 +39,15 @@ mod tests {
         assert_eq!(block("Y", text), None);
         assert_eq!(block("X", &text.repeat(2)), None);
         assert_eq!(block("X", &text.replace("AQID", "A*ID")), None);
+    }
+
+    #[test]
+    fn what_is_written_is_read() {
+        for length in [0, 1, 47, 48, 49, 1000] {
+            let octets = vec![7; length];
+            let text = encode("X", &octets);
+            assert!(text.lines().all(|line| line.len() <= 64), "{text}");
+            assert_eq!(block("X", &text), Some(octets));
+        }
     }
 }

@@ -97,7 +97,7 @@ fn compile(path: &Path, world: World) -> Result<Loaded, Failure> {
         let mut page = Page::default();
         human::findings(&mut page, &findings, &workspace.sources(), world.colour);
         page.line(human::tally(&findings, 1));
-        return Err(Failure::Findings { text: page.into_text() });
+        return Err(Failure::Findings { what: "the policy does not compile", text: page.into_text() });
     };
     Loaded::unsigned(program).map_err(|error| Failure::content(&path, error))
 }

@@ -172,7 +172,7 @@ macro_rules! scripts {
     };
 }
 
-scripts!(build, check, doc, emit, evaluate, evidence, explain, fmt, mandates, test, usage);
+scripts!(build, check, config, doc, emit, evaluate, evidence, explain, fmt, mandates, store, test, usage);
 
 fn output(folder: &str, files: &[(&str, &str)], arguments: &[&str]) -> String {
     let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(folder);
@@ -193,6 +193,19 @@ fn check_in_json_is_as_its_schema_says() {
         let json = output(name, &[("a.pki", text)], &["check", "a.pki", "--format", "json"]);
         conforms("check.schema.json", &serde_json::from_str(&json).unwrap());
     }
+}
+
+#[test]
+fn deployments_and_stores_in_json_are_as_their_schemas_say() {
+    let deployment = "version = 1\nlab = true\npolicy = \"none.pki\"\npin = \"1\"\n";
+    let stores = "version = 1\npolicy = \"a.pki\"\n[store.a]\nkind = \"software\"\ndirectory = \".\"\n\
+                  [store.b]\nkind = \"software\"\ndirectory = \"none\"\n";
+    let files = [("pkic.toml", deployment), ("stores.toml", stores)];
+    let json = output("json-config", &files, &["config", "check", "--format", "json"]);
+    conforms("config-check.schema.json", &serde_json::from_str(&json).unwrap());
+    let arguments = ["store", "probe", "--config", "stores.toml", "--format", "json"];
+    let json = output("json-store", &files, &arguments);
+    conforms("store-probe.schema.json", &serde_json::from_str(&json).unwrap());
 }
 
 #[test]

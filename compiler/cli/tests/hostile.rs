@@ -85,6 +85,34 @@ fn any_file_is_answered_by_every_command() {
     policies();
     requests_and_evidence();
     bundles();
+    deployments();
+}
+
+/// A deployment file of every shape that costs something: many tables, settings, secrets and names that are near others.
+fn deployments() {
+    let folder = folder("deployments");
+    let many = |line: &dyn Fn(usize) -> String| -> Vec<u8> {
+        let mut text = String::from("version = 1\npolicy = \"a\"\n");
+        (0..)
+            .take_while(|index| {
+                text.push_str(&line(*index));
+                text.len() < SIZE - 200
+            })
+            .for_each(drop);
+        text.into_bytes()
+    };
+    let shapes: [(&str, &dyn Fn(usize) -> String); 6] = [
+        ("secrets", &|index| format!("[a{index}]\npin = 1\n")),
+        ("settings", &|index| format!("polic{index} = 1\n")),
+        ("stores", &|index| format!("[store.s{index}]\nkind = \"software\"\ndirectory = \".\"\n")),
+        ("authorities", &|index| format!("[authority.a{index}]\nstore = \"none{index}\"\n")),
+        ("lines", &|_| "\n".to_owned()),
+        ("errors", &|_| "= \n".to_owned()),
+    ];
+    let shapes = shapes.map(|(name, line)| (name.to_owned(), many(line)));
+    let nested = ("nested".to_owned(), [b"a = ".to_vec(), vec![b'['; SIZE - 8]].concat());
+    answers(&folder, "pkic.toml", shapes.into_iter().chain([nested]), &["config", "check"]);
+    answers(&folder, "pkic.toml", some(noise(SIZE), 0, 3), &["store", "probe"]);
 }
 
 /// The tests of parser and compiler give all of these to what stands behind the commands: here some of each suffice.

@@ -20,8 +20,11 @@
 //! true. What CEL cannot say is listed in [`Emitted::omitted`], and nothing is ever weakened in silence.
 
 mod condition;
+mod filter;
 mod names;
 mod parse;
+
+pub use filter::Filter;
 
 pub use names::{dn, fact};
 

@@ -241,6 +241,14 @@ impl FactTable {
         self.put(path, Slot::Unknown)
     }
 
+    /// Makes a path one on which two values disagree.
+    ///
+    /// # Errors
+    /// [`TableError::Name`] where the path needs a declared name, or takes none.
+    pub fn set_conflict(&mut self, path: Path) -> Result<(), TableError> {
+        self.put(path, Slot::Conflict)
+    }
+
     fn put(&mut self, path: Path, slot: Slot) -> Result<(), TableError> {
         if path.fact.def().is_keyed() != path.name.is_some() {
             return Err(TableError::Name);

@@ -4,8 +4,8 @@ use crate::bundle::{Loaded, Seal};
 use crate::decode::certificate_facts;
 use crate::draft::{Draft, Pending};
 use crate::issuer::Issuer;
-use crate::permit::{Permit, Terms};
-use crate::report::{self, Context, Report};
+use crate::permit::{Account, Permit, Terms};
+use crate::report::{self, Context};
 use crate::unfit::Unfit;
 use pkic_eval::{Ask, Decision};
 use pkic_facts::certificate::Tbs;
@@ -35,6 +35,16 @@ impl SignerFacts {
     /// observed or that evidence about the key attests, and the moment of asking.
     pub fn new(spki: Sha256Digest, facts: Facts, at: i64) -> SignerFacts {
         SignerFacts { spki, facts, at }
+    }
+
+    /// When the store was asked, in seconds since 1970-01-01T00:00:00Z.
+    pub fn at(&self) -> i64 {
+        self.at
+    }
+
+    /// When what they rest on ends, and when they are too old.
+    pub(crate) fn ends(&self) -> [Option<i64>; 2] {
+        [self.facts.not_after(), self.at.checked_add(SIGNER_AGE_S_MAX)]
     }
 }
 
@@ -137,8 +147,8 @@ pub enum Refusal {
     Policy {
         /// Ids of what refuses.
         failing: Vec<String>,
-        /// The account of the decision.
-        report: Box<Report>,
+        /// What the decision was computed from, and what it said.
+        account: Box<Account>,
     },
 }
 
@@ -210,7 +220,7 @@ pub fn authorize(
     appraised: Appraised,
     draft: Draft,
     issuer: &Issuer,
-    signer: SignerFacts,
+    signer: &SignerFacts,
     ask: &Ask<'_>,
     now: i64,
 ) -> Result<Permit, Box<Refusal>> {
@@ -219,8 +229,8 @@ pub fn authorize(
     let signer_profile = check_authority(program, profile, ask)?;
     check_challenge(program, profile, ask, appraised.challenge())?;
     check_draft(profile, appraised.facts(), &draft, now)?;
-    check_signer_key(&draft, issuer, &signer, now)?;
-    judge_signer(program, signer_profile, issuer, &signer, now)?;
+    check_signer_key(draft.issuer(), issuer, signer, now)?;
+    let signer_facts = judge_signer(program, signer_profile, issuer, signer, now)?;
 
     let mut table = appraise::table(program, appraised.facts());
     certificate_facts(draft.tbs(), &mut table).map_err(Refusal::DraftUnread)?;
@@ -232,40 +242,44 @@ pub fn authorize(
         operation: ask.operation,
         table: &table,
         anchors: appraised.anchors(),
-        csr: appraised.csr(),
+        csr: Some(appraised.csr()),
         items: appraised.items(),
         catalogues: appraised.catalogues(),
         statements: appraised.statements(),
         revocation: appraised.revocation(),
-        draft: Ok(&draft),
+        draft: Ok(Some(&draft)),
+        tbs: Some(draft.digest()),
         is_authority_key_judged: true,
         now,
     };
     let report = report::report(&decision, &context);
     if !decision.is_permit() {
         let failing = decision.failing();
-        return Err(Box::new(Refusal::Policy { failing, report: Box::new(report) }));
+        let account = Box::new(Account { report, facts: table, signer_facts });
+        return Err(Box::new(Refusal::Policy { failing, account }));
     }
-    let ends = [
-        appraised.facts().not_after(),
-        appraised.challenge().map(|terms| terms.expires),
-        signer.facts.not_after(),
-        signer.at.checked_add(SIGNER_AGE_S_MAX),
-        loaded.seal().map(|seal| seal.manifest.stale_after),
-        exceptions_end(&decision),
-        last_second_of_rules(program, profile, now),
-        last_second_of_rules(program, signer_profile, now),
-    ];
-    let not_after = ends.into_iter().flatten().fold(issuer.not_after(), i64::min);
+    let ends = [appraised.facts().not_after(), appraised.challenge().map(|terms| terms.expires)];
+    let not_after = ends
+        .into_iter()
+        .chain(signer.ends())
+        .chain([
+            loaded.seal().map(|seal| seal.manifest.stale_after),
+            exceptions_end(&decision),
+            last_second_of_rules(program, profile, now),
+            last_second_of_rules(program, signer_profile, now),
+        ])
+        .flatten()
+        .fold(issuer.not_after(), i64::min);
     let tbs = draft.into_tbs();
-    Ok(Permit::new(Terms { tbs, signer: issuer.spki(), not_before: now, not_after, report }))
+    let account = Box::new(Account { report, facts: table, signer_facts });
+    Ok(Permit::new(Terms { tbs, signer: issuer.spki(), not_before: now, not_after, account }))
 }
 
 fn profile_at(program: &Program, index: u32) -> Option<&Profile> {
     program.profiles.get(usize::try_from(index).ok()?)
 }
 
-fn check_policy<'a>(loaded: &'a Loaded, ask: &Ask<'_>) -> Result<&'a Profile, Refusal> {
+pub(crate) fn check_policy<'a>(loaded: &'a Loaded, ask: &Ask<'_>) -> Result<&'a Profile, Refusal> {
     let program = loaded.program();
     match loaded.seal() {
         _ if program.lab => {}
@@ -285,7 +299,7 @@ fn check_policy<'a>(loaded: &'a Loaded, ask: &Ask<'_>) -> Result<&'a Profile, Re
 }
 
 /// The profile that judges the key of the authority that the ask names.
-fn check_authority<'a>(
+pub(crate) fn check_authority<'a>(
     program: &'a Program,
     profile: &Profile,
     ask: &Ask<'_>,
@@ -346,9 +360,14 @@ fn is_bound(facts: &Facts, key: Sha256Digest) -> bool {
     }
 }
 
-fn check_signer_key(draft: &Draft, issuer: &Issuer, signer: &SignerFacts, now: i64) -> Result<(), Refusal> {
-    if draft.issuer() != Some(issuer.spki()) || signer.spki != issuer.spki() {
-        let (draft, store) = (draft.issuer(), signer.spki);
+pub(crate) fn check_signer_key(
+    draft: Option<Sha256Digest>,
+    issuer: &Issuer,
+    signer: &SignerFacts,
+    now: i64,
+) -> Result<(), Refusal> {
+    if draft != Some(issuer.spki()) || signer.spki != issuer.spki() {
+        let store = signer.spki;
         return Err(Refusal::SignerKey { issuer: issuer.spki(), draft, store });
     }
     if !is_bound(&signer.facts, signer.spki) {
@@ -358,22 +377,25 @@ fn check_signer_key(draft: &Draft, issuer: &Issuer, signer: &SignerFacts, now: i
     if is_fresh { Ok(()) } else { Err(Refusal::SignerStale { at: signer.at, now }) }
 }
 
-fn judge_signer(
+pub(crate) fn judge_signer(
     program: &Program,
     signer_profile: &Profile,
     issuer: &Issuer,
     signer: &SignerFacts,
     now: i64,
-) -> Result<(), Refusal> {
+) -> Result<FactTable, Refusal> {
     let mut table = appraise::table(program, &signer.facts);
     add_algorithm(&mut table, issuer);
     let index = program.profiles.iter().position(|profile| profile.name == signer_profile.name);
     let index = index.and_then(|index| u32::try_from(index).ok()).unwrap_or(u32::MAX);
-    let decision = pkic_eval::evaluate_signer(program, index, &table, now);
-    if decision.is_permit() {
-        return Ok(());
+    let failing = {
+        let decision = pkic_eval::evaluate_signer(program, index, &table, now);
+        if decision.is_permit() { None } else { Some(decision.failing()) }
+    };
+    match failing {
+        None => Ok(table),
+        Some(failing) => Err(Refusal::Signer { profile: signer_profile.name.clone(), failing }),
     }
-    Err(Refusal::Signer { profile: signer_profile.name.clone(), failing: decision.failing() })
 }
 
 /// The algorithm of the signer's key is known from the issuer's certificate; a store that says otherwise makes it
@@ -387,12 +409,12 @@ fn add_algorithm(table: &mut FactTable, issuer: &Issuer) {
 }
 
 /// The last second of the exception that ends first among those that were used.
-fn exceptions_end(decision: &Decision<'_>) -> Option<i64> {
+pub(crate) fn exceptions_end(decision: &Decision<'_>) -> Option<i64> {
     decision.exceptions_used().filter_map(|exception| exception.before.checked_sub(1)).min()
 }
 
 /// The last second before a rule of the profile begins or ends: the decision was made by the rules of now.
-fn last_second_of_rules(program: &Program, profile: &Profile, now: i64) -> Option<i64> {
+pub(crate) fn last_second_of_rules(program: &Program, profile: &Profile, now: i64) -> Option<i64> {
     let controls = profile.exceptions.iter().flat_map(|exception| &exception.requirements);
     let mut open: Vec<RequirementId> = profile.requirements.iter().chain(controls).copied().collect();
     let mut dates: Vec<i64> = Vec::new();

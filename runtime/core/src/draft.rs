@@ -16,6 +16,8 @@ use std::fmt;
 
 mod write;
 
+pub(crate) use write::{signature_algorithm, time};
+
 /// The serial number of a draft.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Serial {
@@ -45,6 +47,11 @@ impl Serial {
     /// CA/Browser Forum TLS BR 7.1 asks for 64 bits.
     pub fn random(octets: &[u8; 20]) -> Serial {
         Serial::from_octets(octets, SerialOrigin::Random)
+    }
+
+    /// The serial of a certificate that was issued before, to draft it again.
+    pub(crate) fn recorded(octets: [u8; 20]) -> Serial {
+        Serial { octets, origin: SerialOrigin::Derived }
     }
 
     /// The octets of the INTEGER.
@@ -214,7 +221,7 @@ impl Draft {
                 Filled::Pending => pending.push(Pending::Field(field.path.clone())),
             }
         }
-        let (not_before, not_after) = validity(input)?;
+        let (not_before, not_after) = validity(input.profile, input.now)?;
         let tbs = write::tbs_certificate(input, &filled, not_before, not_after).map_err(DraftError::Value)?;
         Ok(Draft {
             tbs,
@@ -367,9 +374,8 @@ fn constant_value(constant: &Constant, ty: Type) -> Option<Value> {
 
 /// notBefore and notAfter: the one permitted span, else the default, else the largest that the policy permits. Of a
 /// calendar span the shorter reading counts. Validity includes both ends (RFC 5280 section 4.1.2.5).
-fn validity(input: &DraftInput<'_>) -> Result<(i64, i64), DraftError> {
-    let field =
-        input.profile.contents.iter().find(|field| field.path.fact.def().path == "certificate.validity");
+pub(crate) fn validity(profile: &Profile, now: i64) -> Result<(i64, i64), DraftError> {
+    let field = profile.contents.iter().find(|field| field.path.fact.def().path == "certificate.validity");
     let field = field.ok_or(DraftError::ValidityUnknown)?;
     let stated = field.fixed.as_ref().or(field.default.as_ref());
     let stated = stated.and_then(|constant| match constant_value(constant, Type::Span) {
@@ -377,16 +383,14 @@ fn validity(input: &DraftInput<'_>) -> Result<(i64, i64), DraftError> {
         _ => None,
     });
     let validity_s = stated.or(field.span_s_max).ok_or(DraftError::ValidityUnknown)?;
-    let out_of_range = DraftError::TimeOutOfRange { validity_s, now: input.now };
+    let out_of_range = DraftError::TimeOutOfRange { validity_s, now };
     let not_after = if validity_s == i64::MAX {
         Some(FOREVER_DATE)
     } else {
-        validity_s.checked_sub(1).and_then(|seconds| input.now.checked_add(seconds))
+        validity_s.checked_sub(1).and_then(|seconds| now.checked_add(seconds))
     };
     match not_after {
-        Some(not_after) if input.now >= 0 && not_after >= input.now && not_after <= FOREVER_DATE => {
-            Ok((input.now, not_after))
-        }
+        Some(not_after) if now >= 0 && not_after >= now && not_after <= FOREVER_DATE => Ok((now, not_after)),
         _ => Err(out_of_range),
     }
 }

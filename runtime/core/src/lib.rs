@@ -6,21 +6,33 @@
 //! Every input is an argument: nothing here reads a file, a clock or a random source.
 //!
 //! Start with [`decide::Request`], then [`draft::Draft`] and [`decode`]. A policy comes in as a [`bundle::Loaded`].
+pub mod acts;
 pub mod appraise;
+pub mod approvals;
+pub mod authority;
 pub mod authorize;
 pub mod bundle;
+pub mod ca;
 pub mod catalogues;
+pub mod certificate;
 pub mod challenge;
+pub mod crl;
 pub mod decide;
 pub mod decode;
 pub mod draft;
 mod extension;
 pub mod input;
 pub mod issuer;
+pub mod ledger;
+pub mod lint;
 mod name;
 pub mod permit;
+mod possession;
+pub mod record;
 pub mod report;
 pub mod sealed;
+mod signature;
 pub mod statements;
+pub mod trust;
 pub mod unfit;
 pub mod wishes;

@@ -1,6 +1,7 @@
 //! The permit: leave to sign these bytes, once, with this key, until a moment (design D14).
 use crate::report::Report;
 use pkic_facts::crypto::Sha256Digest;
+use pkic_vocab::FactTable;
 use pkic_vocab::time::format_date;
 use std::fmt;
 
@@ -12,7 +13,18 @@ pub struct Permit {
     signer: Sha256Digest,
     not_before: i64,
     not_after: i64,
-    report: Report,
+    account: Box<Account>,
+}
+
+/// What a decision was computed from and what it said, for the record. It permits nothing.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Account {
+    /// The decision, for people.
+    pub report: Report,
+    /// What was known of request, key, module, platform and the certificate.
+    pub facts: FactTable,
+    /// What was known of the key that would sign.
+    pub signer_facts: FactTable,
 }
 
 /// Bytes that a spent permit leaves to be signed. Only [`Permit::spend`] makes it.
@@ -50,13 +62,13 @@ pub(crate) struct Terms {
     pub(crate) signer: Sha256Digest,
     pub(crate) not_before: i64,
     pub(crate) not_after: i64,
-    pub(crate) report: Report,
+    pub(crate) account: Box<Account>,
 }
 
 impl Permit {
     pub(crate) fn new(terms: Terms) -> Permit {
-        let Terms { tbs, signer, not_before, not_after, report } = terms;
-        Permit { tbs, signer, not_before, not_after, report }
+        let Terms { tbs, signer, not_before, not_after, account } = terms;
+        Permit { tbs, signer, not_before, not_after, account }
     }
 
     /// SHA-256 of the tbsCertificate, for the intent record.
@@ -75,9 +87,24 @@ impl Permit {
         self.not_after
     }
 
-    /// The account of the decision, for the record.
+    /// The tbsCertificate, to be looked at before it is signed.
+    pub fn tbs(&self) -> &[u8] {
+        &self.tbs
+    }
+
+    /// The decision, for people.
     pub fn report(&self) -> &Report {
-        &self.report
+        &self.account.report
+    }
+
+    /// What the decision was computed from, for the record.
+    pub fn account(&self) -> &Account {
+        &self.account
+    }
+
+    /// The same permit, ending no later than that moment.
+    pub(crate) fn until(self, not_after: Option<i64>) -> Permit {
+        Permit { not_after: not_after.map_or(self.not_after, |end| end.min(self.not_after)), ..self }
     }
 
     /// Takes the bytes to be signed. The permit is gone afterwards, whatever comes out.

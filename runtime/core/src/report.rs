@@ -8,11 +8,11 @@ use pkic_facts::revocation::List;
 use pkic_vocab::time::{DAY_S, format_date};
 use pkic_vocab::types::Type;
 use pkic_vocab::{FactTable, Value};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 mod build;
 
-pub(crate) use build::{Context, report};
+pub(crate) use build::{Context, report, requirements};
 
 /// The version of the JSON form.
 pub const VERSION: u32 = 1;
@@ -94,7 +94,7 @@ pub struct Seal {
 }
 
 /// Digests of what went into a decision, `sha256:` and hexadecimal digits.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Inputs {
     /// The program's canonical bytes.
     pub program: String,

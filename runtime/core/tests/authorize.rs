@@ -179,7 +179,7 @@ impl Case {
 
     fn authorize_with(&self, appraised: Appraised) -> Result<Permit, Refusal> {
         let signer = SignerFacts::new(self.store, Facts::new(), self.store_asked);
-        authorize(&self.loaded, appraised, self.draft(), &self.issuer, signer, &self.ask(), NOW)
+        authorize(&self.loaded, appraised, self.draft(), &self.issuer, &signer, &self.ask(), NOW)
             .map_err(|refusal| *refusal)
     }
 }
@@ -231,11 +231,11 @@ fn a_permit_does_not_outlive_the_list_that_found_its_evidence_good() {
     let stale = case(NOW - 1, false).authorize().unwrap();
     assert!(!known(stale.report()) && !stale.report().revocation[0].in_force);
     assert_eq!(stale.not_after(), NOW + 60, "what is unknown bounds nothing");
-    let Refusal::Policy { failing, report } = case(NOW - 1, true).authorize().unwrap_err() else {
+    let Refusal::Policy { failing, account } = case(NOW - 1, true).authorize().unwrap_err() else {
         panic!("a revoked device proves nothing");
     };
     assert_eq!(failing, ["key.storage"]);
-    assert!(report.evidence[0].why.as_deref().unwrap().contains("is revoked since"));
+    assert!(account.report.evidence[0].why.as_deref().unwrap().contains("is revoked since"));
 }
 
 /// A YubiKey signs no nonce: the request that its key signs carries the challenge.
@@ -259,9 +259,11 @@ fn a_challenge_for_something_else_refuses_all_evidence_by_name() {
     let good = || challenge("acme.ca", "acme.tls", REQUESTER, NOW + 20);
     let why = |challenge| {
         let case = Case { challenge: Some(challenge), ..Case::new() };
-        let Refusal::Policy { report, .. } = case.authorize().unwrap_err() else { panic!("evidence counts") };
-        assert_eq!(report.evidence[0].verdict, "refused");
-        report.evidence[0].why.clone().unwrap()
+        let Refusal::Policy { account, .. } = case.authorize().unwrap_err() else {
+            panic!("evidence counts")
+        };
+        assert_eq!(account.report.evidence[0].verdict, "refused");
+        account.report.evidence[0].why.clone().unwrap()
     };
     assert!(why(challenge("acme.other", "acme.tls", REQUESTER, NOW + 20)).contains("authority `acme.other`"));
     assert!(why(challenge("acme.ca", "acme.vault", REQUESTER, NOW + 20)).contains("profile `acme.vault`"));
@@ -318,8 +320,8 @@ fn each_missing_piece_refuses_by_its_name() {
 #[test]
 fn the_policy_refuses_by_what_the_evidence_says() {
     let failing = |case: &Case| match case.authorize().unwrap_err() {
-        Refusal::Policy { failing, report } => {
-            assert_eq!(report.decision, "refuse");
+        Refusal::Policy { failing, account } => {
+            assert_eq!(account.report.decision, "refuse");
             failing
         }
         other => panic!("{other}"),
@@ -355,7 +357,7 @@ fn evidence_about_another_key_says_nothing_of_the_signer() {
     let case = Case { store: issuer.spki(), issuer, ..Case::new() };
     let authorize_with = |facts: Facts| {
         let signer = SignerFacts::new(case.store, facts, NOW);
-        authorize(&case.loaded, case.appraised(), case.draft(), &case.issuer, signer, &case.ask(), NOW)
+        authorize(&case.loaded, case.appraised(), case.draft(), &case.issuer, &signer, &case.ask(), NOW)
     };
     let unbound = |facts: Facts| *authorize_with(facts).unwrap_err();
     let refusal = Refusal::SignerUnbound { store: case.store };

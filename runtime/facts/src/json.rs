@@ -30,7 +30,8 @@ pub fn value_of(ty: Type, value: &serde_json::Value) -> Result<Value, String> {
                 return Err(format!("no field `{name}`"));
             }
             let read = |field: &RecordField| {
-                object.get(field.name).map(|value| value_of(field.ty, value)).transpose()
+                let given = object.get(field.name).filter(|value| !value.is_null());
+                given.map(|value| value_of(field.ty, value)).transpose()
             };
             Value::Record(fields.iter().map(read).collect::<Result<_, _>>()?)
         }

@@ -26,7 +26,7 @@ pub(crate) fn run(arguments: &Evaluate, world: World) -> Outcome {
     for item in &arguments.evidence {
         evidence.push(inputs::evidence(&inputs::parts(item))?);
     }
-    let anchors = inputs::trust(circumstances)?;
+    let anchors = inputs::trust(circumstances.anchors.as_deref(), &circumstances.revocation)?;
     let claims = inputs::given(arguments.claims.as_deref(), Speaker::Requester)?;
     let requester = inputs::given(arguments.requester.as_deref(), Speaker::Authority)?;
     let nonce = inputs::nonce(circumstances.nonce.as_deref())?;
@@ -72,7 +72,8 @@ pub(crate) fn run(arguments: &Evaluate, world: World) -> Outcome {
     }
 }
 
-fn operation(name: &str) -> Result<Word, Failure> {
+/// The word of an operation.
+pub(super) fn operation(name: &str) -> Result<Word, Failure> {
     Words::Operation.word(name).ok_or_else(|| {
         let known = || Words::Operation.words().iter().map(|word| word.name);
         let help = match nearest(name, known()) {

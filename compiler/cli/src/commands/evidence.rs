@@ -61,7 +61,8 @@ fn formats(plugins: &[Box<dyn Plugin>]) -> Page {
 
 fn show(arguments: &EvidenceShow, world: World) -> Outcome {
     let evidence = inputs::evidence(&arguments.files)?;
-    let anchors = inputs::trust(&arguments.circumstances)?;
+    let anchors =
+        inputs::trust(arguments.circumstances.anchors.as_deref(), &arguments.circumstances.revocation)?;
     let nonce = inputs::nonce(arguments.circumstances.nonce.as_deref())?;
     let activation = activation::read(arguments.circumstances.activation.as_deref())?;
     let now = inputs::moment(arguments.circumstances.at, world.now)?;

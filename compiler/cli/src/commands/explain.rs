@@ -41,7 +41,7 @@ pub(crate) fn run(arguments: &Explain, world: World) -> Outcome {
 }
 
 fn list(page: &mut Page) {
-    let own = CODES.iter().map(|own| [own.code, "error", own.summary]);
+    let own = CODES.iter().map(|own| [own.code, own.severity(), own.summary]);
     let rules = RULES.iter().map(|rule| [rule.code, rule.severity.name(), rule.summary]);
     let mut rows: Vec<Vec<String>> = rules.chain(own).map(|row| row.map(str::to_owned).to_vec()).collect();
     rows.sort();

@@ -1,4 +1,5 @@
 //! The one place that knows the `cel` crate: does a text parse as CEL, within limits?
+use cel::IdedExpr;
 use cel::parser::PrattParser;
 
 /// Nesting of one expression, the most that the parser of the `cel` crate takes by default.
@@ -13,18 +14,22 @@ const MISTAKES_MAX: u32 = 1;
 /// # Errors
 /// The parser's first message, where the text does not parse or is over a limit.
 pub(super) fn check(text: &str) -> Result<(), String> {
+    read(text).map(|_| ())
+}
+
+/// The tree of `text`.
+///
+/// # Errors
+/// As [`check`].
+pub(super) fn read(text: &str) -> Result<IdedExpr, String> {
     let parser = PrattParser::new()
         .max_recursion_depth(NESTING_MAX)
         .max_expression_node_count(NODES_MAX)
         .error_recovery_limit(MISTAKES_MAX)
         .error_reporting_limit(MISTAKES_MAX);
-    match parser.parse(text) {
-        Ok(_) => Ok(()),
-        Err(mistakes) => {
-            let first = mistakes.errors.first().map_or("no CEL", |mistake| mistake.msg.as_str());
-            Err(first.to_owned())
-        }
-    }
+    parser.parse(text).map_err(|mistakes| {
+        mistakes.errors.first().map_or("no CEL", |mistake| mistake.msg.as_str()).to_owned()
+    })
 }
 
 #[cfg(test)]

@@ -2,6 +2,7 @@
 use super::DraftInput;
 use crate::extension::HARDWARE_MODULE_NAME;
 use crate::name::is_printable;
+use crate::signature;
 use crate::unfit::Unfit;
 use der::asn1::{
     Any, GeneralizedTime, Ia5String, Int, ObjectIdentifier, OctetString, PrintableStringRef, UtcTime,
@@ -88,27 +89,16 @@ pub(super) fn tbs_certificate(
     tbs.to_der().map_err(encoding("tbsCertificate"))
 }
 
-/// The algorithm that the issuer's key signs with. Source: RFC 4055 section 5, RFC 5758 section 3.2, RFC 8410
-/// section 3, RFC 9881 section 2.
-fn signature_algorithm(kind: Option<KeyKind>) -> Result<AlgorithmIdentifierOwned, Unfit> {
-    let (algorithm, parameters) = match kind {
-        None => (UNSIGNED, None),
-        Some(KeyKind::Rsa) => ("1.2.840.113549.1.1.11", Some(Any::null())),
-        Some(KeyKind::P256) => ("1.2.840.10045.4.3.2", None),
-        Some(KeyKind::P384) => ("1.2.840.10045.4.3.3", None),
-        Some(KeyKind::P521) => ("1.2.840.10045.4.3.4", None),
-        Some(KeyKind::Ed25519) => ("1.3.101.112", None),
-        Some(KeyKind::MlDsa44) => ("2.16.840.1.101.3.4.3.17", None),
-        Some(KeyKind::MlDsa65) => ("2.16.840.1.101.3.4.3.18", None),
-        Some(KeyKind::MlDsa87) => ("2.16.840.1.101.3.4.3.19", None),
-        Some(KeyKind::Dsa | KeyKind::HssLms) => {
-            return Err(Unfit::new("signature", "no certificate is signed with a key of this kind"));
-        }
-    };
-    Ok(AlgorithmIdentifierOwned { oid: oid("signature", algorithm)?, parameters })
+/// The algorithm that the issuer's key signs with; without an issuer the one of what nobody signs.
+pub(crate) fn signature_algorithm(kind: Option<KeyKind>) -> Result<AlgorithmIdentifierOwned, Unfit> {
+    match kind {
+        Some(kind) => signature::algorithm(kind),
+        None => Ok(AlgorithmIdentifierOwned { oid: oid("signature", UNSIGNED)?, parameters: None }),
+    }
 }
 
-fn time(moment: i64) -> Result<Time, Unfit> {
+/// A Time, in the form that RFC 5280 section 4.1.2.5 prescribes.
+pub(crate) fn time(moment: i64) -> Result<Time, Unfit> {
     let unfit = || Unfit::new("validity", "the moment is outside 1970 to 9999");
     let seconds = u64::try_from(moment).map_err(|_| unfit())?;
     let moment = DateTime::from_unix_duration(Duration::from_secs(seconds)).map_err(|_| unfit())?;

@@ -23,14 +23,17 @@ pub(crate) struct Context<'a> {
     pub(crate) operation: Word,
     pub(crate) table: &'a FactTable,
     pub(crate) anchors: Option<Sha256Digest>,
-    pub(crate) csr: Sha256Digest,
+    /// SHA-256 of the request; nothing for an act that has none.
+    pub(crate) csr: Option<Sha256Digest>,
     pub(crate) items: &'a [Item],
     pub(crate) catalogues: &'a [Consulted],
     pub(crate) statements: &'a [Heard],
     /// The lists of revoked certificates, and their digest.
     pub(crate) revocation: (&'a [List], Option<Sha256Digest>),
-    /// The draft, or why there is none.
-    pub(crate) draft: Result<&'a Draft, &'a str>,
+    /// The draft, or why there is none; nothing for an act that makes no certificate.
+    pub(crate) draft: Result<Option<&'a Draft>, &'a str>,
+    /// SHA-256 of the bytes that would be signed.
+    pub(crate) tbs: Option<Sha256Digest>,
     /// Whether the key of the authority was judged before, and is what its profile asks for.
     pub(crate) is_authority_key_judged: bool,
     pub(crate) now: i64,
@@ -45,14 +48,11 @@ impl<'a> Context<'a> {
 /// The report of a decision. A decision without a draft is a refusal.
 pub(crate) fn report(decision: &Decision<'_>, context: &Context<'_>) -> Report {
     let is_permit = decision.is_permit() && context.draft.is_ok();
-    let failing = |reason: &Reason<'_>| reason.strength() == Strength::Should && reason.outcome.is_failure();
-    let shown = decision.reasons().filter(|reason| !failing(reason) && reason.outcome != Outcome::Pending);
-    let mut requirements: Vec<Requirement> =
-        shown.map(|reason| requirement(context.program(), &reason, limits::NESTING_MAX)).collect();
+    let mut requirements = requirements(context.program(), decision);
     if let Err(why) = context.draft {
         requirements.insert(0, undrafted(decision, context, why));
     }
-    let draft = context.draft.ok();
+    let draft = context.draft.ok().flatten();
     let (lists, _) = context.revocation;
     let pending = draft.map(Draft::pending).unwrap_or_default();
     Report {
@@ -83,6 +83,13 @@ pub(crate) fn report(decision: &Decision<'_>, context: &Context<'_>) -> Report {
         statements: context.statements.iter().map(statement).collect(),
         revocation: lists.iter().map(|list| RevocationList::new(list, context.now)).collect(),
     }
+}
+
+/// Every requirement in force but those that only should hold and do not, and what came of it.
+pub(crate) fn requirements(program: &Program, decision: &Decision<'_>) -> Vec<Requirement> {
+    let failing = |reason: &Reason<'_>| reason.strength() == Strength::Should && reason.outcome.is_failure();
+    let shown = decision.reasons().filter(|reason| !failing(reason) && reason.outcome != Outcome::Pending);
+    shown.map(|reason| requirement(program, &reason, limits::NESTING_MAX)).collect()
 }
 
 fn catalogue(consulted: &Consulted) -> Catalogue {
@@ -128,8 +135,8 @@ fn inputs(context: &Context<'_>) -> Inputs {
         statements: heard.map(|heard| heard.digest.to_string()).collect(),
         revocation: revocation.map(|digest| digest.to_string()),
         evidence: context.items.iter().map(|item| item.evidence.digest().to_string()).collect(),
-        csr: Some(context.csr.to_string()),
-        tbs: context.draft.ok().map(|draft| draft.digest().to_string()),
+        csr: context.csr.map(|digest| digest.to_string()),
+        tbs: context.tbs.map(|digest| digest.to_string()),
     }
 }
 

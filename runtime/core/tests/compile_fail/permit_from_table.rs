@@ -6,7 +6,7 @@ use pkic_runtime::draft::Draft;
 use pkic_runtime::issuer::Issuer;
 use pkic_vocab::FactTable;
 
-fn attempt(loaded: &Loaded, table: FactTable, draft: Draft, issuer: &Issuer, signer: SignerFacts, ask: &Ask<'_>) {
+fn attempt(loaded: &Loaded, table: FactTable, draft: Draft, issuer: &Issuer, signer: &SignerFacts, ask: &Ask<'_>) {
     let _ = authorize(loaded, table, draft, issuer, signer, ask, 0);
 }
 

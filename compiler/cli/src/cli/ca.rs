@@ -1,0 +1,242 @@
+//! Arguments of the commands that issue, revoke and read the record.
+use super::{ChallengeFiles, ShowFormat, date};
+use clap::{Args, Subcommand};
+use std::path::PathBuf;
+
+/// Which deployment, and the lab's clock.
+#[derive(Debug, Args)]
+pub(crate) struct Deployed {
+    /// The deployment file
+    #[arg(long, value_name = "FILE", default_value = "pkic.toml")]
+    pub(crate) config: PathBuf,
+    /// As of this moment, in a lab alone [default: the system clock]
+    #[arg(long, value_name = "DATE", value_parser = date)]
+    pub(crate) at: Option<i64>,
+    /// How to report
+    #[arg(long, value_enum, default_value_t = ShowFormat::Human)]
+    pub(crate) format: ShowFormat,
+}
+
+/// What people signed.
+#[derive(Debug, Args)]
+pub(crate) struct Approvals {
+    /// The approval that was asked for (docs/approvals.md)
+    #[arg(long, value_name = "FILE", requires = "approval_signature")]
+    pub(crate) approval: Option<PathBuf>,
+    /// An SSH signature over it, as `ssh-keygen -Y sign` writes it; may be given several times
+    #[arg(long, value_name = "FILE.sig", requires = "approval")]
+    pub(crate) approval_signature: Vec<PathBuf>,
+    /// An SSH signature over an exception, `NAME=FILE.sig`; may be given several times
+    #[arg(long, value_name = "NAME=FILE.sig")]
+    pub(crate) exception: Vec<String>,
+}
+
+/// `pkic issue`.
+#[derive(Debug, Args)]
+pub(crate) struct Issue {
+    /// The profile that is asked for
+    #[arg(long, value_name = "NAME")]
+    pub(crate) profile: String,
+    /// The certification request (PKCS#10, PEM or DER)
+    #[arg(long, value_name = "FILE")]
+    pub(crate) csr: PathBuf,
+    /// What is asked of the CA
+    #[arg(long, value_name = "NAME", default_value = "issue")]
+    pub(crate) operation: String,
+    /// Evidence about the key; may be given several times. Commas join the files of one item
+    #[arg(long, value_name = "FILE")]
+    pub(crate) evidence: Vec<PathBuf>,
+    /// What the requester says, as JSON; grade claimed
+    #[arg(long, value_name = "FILE.json")]
+    pub(crate) claims: Option<PathBuf>,
+    /// What the caller vouches for, as JSON; grade observed
+    #[arg(long, value_name = "FILE.json")]
+    pub(crate) requester: Option<PathBuf>,
+    /// The authority that signs [default: the first of the profile that may]
+    #[arg(long, value_name = "NAME")]
+    pub(crate) authority: Option<String>,
+    /// The nonce that was handed out, in hexadecimal digits
+    #[arg(long, value_name = "HEX", conflicts_with = "challenge")]
+    pub(crate) nonce: Option<String>,
+    #[command(flatten)]
+    pub(crate) challenge: ChallengeFiles,
+    /// The registrar's record of the TPM credential that the evidence answers (docs/activation.schema.json)
+    #[arg(long, value_name = "FILE.json")]
+    pub(crate) activation: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) approvals: Approvals,
+    /// Where the certificate goes, in PEM; its receipt goes beside it, with `.tlog-proof` and `.entry` after the name
+    #[arg(short, long, value_name = "FILE")]
+    pub(crate) output: PathBuf,
+    #[command(flatten)]
+    pub(crate) deployed: Deployed,
+}
+
+/// `pkic ca`.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Ca {
+    /// Make a two-level lab CA on software keys in this folder: policy, keys, log, certificates, `pkic.toml`
+    Init {
+        /// The folder
+        #[arg(value_name = "DIR", default_value = ".")]
+        directory: PathBuf,
+        /// As of this moment [default: the system clock]
+        #[arg(long, value_name = "DATE", value_parser = date)]
+        at: Option<i64>,
+    },
+    /// Certify an authority's key, wherever `pkic.toml` has it, and write its certificate
+    Certify(Box<Certify>),
+}
+
+/// `pkic ca certify`.
+#[derive(Debug, Args)]
+pub(crate) struct Certify {
+    /// The authority to be certified, as the policy and `pkic.toml` name it
+    #[arg(long, value_name = "NAME")]
+    pub(crate) authority: String,
+    /// Its subject, as RFC 4514 writes it
+    #[arg(long, value_name = "NAME")]
+    pub(crate) subject: String,
+    #[command(flatten)]
+    pub(crate) approvals: Approvals,
+    #[command(flatten)]
+    pub(crate) deployed: Deployed,
+}
+
+/// `pkic revoke`.
+#[derive(Debug, Args)]
+pub(crate) struct Revoke {
+    /// The authority that issued it
+    #[arg(long, value_name = "NAME")]
+    pub(crate) authority: String,
+    /// The profile that grants the operation `revoke`
+    #[arg(long, value_name = "NAME")]
+    pub(crate) profile: String,
+    /// The certificate
+    #[arg(long, value_name = "FILE", required_unless_present = "serial")]
+    pub(crate) cert: Option<PathBuf>,
+    /// Its serial number, in hexadecimal digits
+    #[arg(long, value_name = "HEX", conflicts_with = "cert")]
+    pub(crate) serial: Option<String>,
+    /// Why: `key-compromise`, `superseded` and the like (RFC 5280 section 5.3.1)
+    #[arg(long, value_name = "REASON")]
+    pub(crate) reason: Option<String>,
+    /// What the caller vouches for of whoever asks, as JSON; grade observed
+    #[arg(long, value_name = "FILE.json")]
+    pub(crate) requester: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) approvals: Approvals,
+    #[command(flatten)]
+    pub(crate) deployed: Deployed,
+}
+
+/// `pkic crl-sign`.
+#[derive(Debug, Args)]
+pub(crate) struct CrlSign {
+    /// The authority whose list it is
+    #[arg(long, value_name = "NAME")]
+    pub(crate) authority: String,
+    /// The profile that grants the operation `crl-sign`
+    #[arg(long, value_name = "NAME")]
+    pub(crate) profile: String,
+    /// What the caller vouches for of whoever asks, as JSON; grade observed
+    #[arg(long, value_name = "FILE.json")]
+    pub(crate) requester: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) approvals: Approvals,
+    /// Where the list goes, in PEM
+    #[arg(short, long, value_name = "FILE")]
+    pub(crate) output: PathBuf,
+    #[command(flatten)]
+    pub(crate) deployed: Deployed,
+}
+
+/// Which log.
+#[derive(Debug, Args)]
+pub(crate) struct Logged {
+    /// The deployment file that names log and key
+    #[arg(long, value_name = "FILE", default_value = "pkic.toml", conflicts_with_all = ["log", "log_key"])]
+    pub(crate) config: PathBuf,
+    /// The log's folder, without a deployment file
+    #[arg(long, value_name = "DIR", requires = "log_key")]
+    pub(crate) log: Option<PathBuf>,
+    /// The log's verifier key, `<name>+<hash>+<base64>`
+    #[arg(long, value_name = "KEY", requires = "log")]
+    pub(crate) log_key: Option<String>,
+    /// How to report
+    #[arg(long, value_enum, default_value_t = ShowFormat::Human)]
+    pub(crate) format: ShowFormat,
+}
+
+/// `pkic audit`.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Audit {
+    /// Say what held the key of a certificate, and prove that the record has said so since
+    Prove {
+        /// The certificate (PEM or DER)
+        #[arg(long, value_name = "FILE")]
+        cert: PathBuf,
+        /// A witness's verifier key whose cosignature counts; may be given several times
+        #[arg(long, value_name = "KEY")]
+        witness: Vec<String>,
+        /// How many of them must have cosigned
+        #[arg(long, value_name = "K", default_value_t = 0)]
+        witnesses_min: usize,
+        #[command(flatten)]
+        logged: Logged,
+    },
+    /// Verify the whole log: every entry, tile and checkpoint, and that it continues an older checkpoint
+    Verify {
+        /// An older checkpoint of this log
+        #[arg(long, value_name = "FILE")]
+        older: Option<PathBuf>,
+        #[command(flatten)]
+        logged: Logged,
+    },
+    /// Find records
+    Query(Box<Query>),
+}
+
+/// `pkic audit query`.
+#[derive(Debug, Args)]
+pub(crate) struct Query {
+    /// Of this profile
+    #[arg(long, value_name = "NAME")]
+    pub(crate) profile: Option<String>,
+    /// Of this authority
+    #[arg(long, value_name = "NAME")]
+    pub(crate) authority: Option<String>,
+    /// With a key in this place, or below it
+    #[arg(long, value_name = "STORAGE")]
+    pub(crate) storage: Option<String>,
+    /// Where that is known at least so well
+    #[arg(long, value_name = "GRADE")]
+    pub(crate) grade: Option<String>,
+    /// With a module of this model, or vendor
+    #[arg(long, value_name = "NAME")]
+    pub(crate) module: Option<String>,
+    /// With this serial number, in hexadecimal digits
+    #[arg(long, value_name = "HEX")]
+    pub(crate) serial: Option<String>,
+    /// Decided at this moment or later
+    #[arg(long, value_name = "DATE", value_parser = date)]
+    pub(crate) from: Option<i64>,
+    /// Decided before this moment
+    #[arg(long, value_name = "DATE", value_parser = date)]
+    pub(crate) until: Option<i64>,
+    /// Where this CEL expression holds of the record, such as `fact["key.storage"].startsWith("tpm")`
+    #[arg(long = "where", value_name = "CEL")]
+    pub(crate) condition: Option<String>,
+    #[command(flatten)]
+    pub(crate) logged: Logged,
+}
+
+/// `pkic replay`.
+#[derive(Debug, Args)]
+pub(crate) struct Replay {
+    /// Index of the intent, as `pkic audit query` shows it
+    #[arg(value_name = "INDEX")]
+    pub(crate) index: u64,
+    #[command(flatten)]
+    pub(crate) logged: Logged,
+}

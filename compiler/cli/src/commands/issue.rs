@@ -1,0 +1,137 @@
+//! `pkic issue`: decides, has the certificate signed, records, and hands both out.
+use crate::World;
+use crate::ca::{Running, SignedFiles, failure};
+use crate::cli::ShowFormat;
+use crate::cli::ca::Issue;
+use crate::failure::{Exit, Failure};
+use crate::output::{Answer, Outcome, Page, inert};
+use crate::report::decision::decision;
+use crate::{activation, challenge, files, inputs, pem};
+use pkic_runtime::authorize::Refusal;
+use pkic_runtime::ca::{IssueError, Issued, Order};
+use pkic_runtime::challenge::Nonce;
+use pkic_runtime::input::Speaker;
+use pkic_runtime::report::Report;
+use serde::Serialize;
+use std::path::{Path, PathBuf};
+
+/// The JSON form: docs/issue.schema.json.
+#[derive(Serialize)]
+#[serde(rename_all = "kebab-case")]
+struct Shown<'a> {
+    version: u32,
+    decision: &'a Report,
+    certificate: Option<String>,
+    receipt: Option<String>,
+    entry: Option<String>,
+    index: Option<u64>,
+}
+
+/// Runs the command.
+pub(crate) fn run(arguments: &Issue, world: World) -> Outcome {
+    let operation = super::evaluate::operation(&arguments.operation)?;
+    let csr = inputs::request(&arguments.csr)?;
+    let mut evidence = Vec::new();
+    for item in &arguments.evidence {
+        evidence.push(inputs::evidence(&inputs::parts(item))?);
+    }
+    let claims = inputs::given(arguments.claims.as_deref(), Speaker::Requester)?;
+    let requester = inputs::given(arguments.requester.as_deref(), Speaker::Authority)?;
+    let nonce = inputs::nonce(arguments.nonce.as_deref())?;
+    let challenge = challenge::read(&arguments.challenge)?;
+    let activation = activation::read(arguments.activation.as_deref())?;
+    let signed = SignedFiles::read(&arguments.approvals)?;
+    let running = Running::open(&arguments.deployed, world)?;
+    let authority = running.authority(arguments.authority.as_deref(), &arguments.profile)?;
+    let issued = signed.with(|signed| {
+        let order = Order {
+            profile: &arguments.profile,
+            operation,
+            csr: &csr,
+            evidence: &evidence,
+            claims: &claims,
+            requester: &requester,
+            nonce: match (&challenge, &nonce) {
+                (Some(returned), _) => Nonce::Challenge(&returned.challenge, &returned.key),
+                (None, Some(nonce)) => Nonce::Remembered(nonce),
+                (None, None) => Nonce::None,
+            },
+            activation: activation.as_ref(),
+            signed,
+        };
+        running.ca.issue(&authority, &order)
+    });
+    match issued {
+        Ok(issued) => release(&issued, &arguments.output, arguments.deployed.format),
+        Err(error) => refused(error, arguments.deployed.format),
+    }
+}
+
+/// Writes certificate and receipt, and says so.
+pub(super) fn release(issued: &Issued, output: &Path, format: ShowFormat) -> Outcome {
+    let receipt = beside(output, "tlog-proof");
+    let entry = beside(output, "entry");
+    files::write_atomically(&receipt, issued.receipt.encode().as_bytes())?;
+    files::write_atomically(&entry, &issued.entry)?;
+    files::write_atomically(output, pem::encode("CERTIFICATE", &issued.certificate).as_bytes())?;
+    let report = &issued.account.report;
+    if format == ShowFormat::Json {
+        let shown = |path: &Path| Some(files::shown(path));
+        let shown = Shown {
+            version: 1,
+            decision: report,
+            certificate: shown(output),
+            receipt: shown(&receipt),
+            entry: shown(&entry),
+            index: Some(issued.index),
+        };
+        return Answer::json(&shown, Exit::Holds);
+    }
+    let mut page = Page::default();
+    decision(&mut page, report);
+    page.gap();
+    let row = |name: &str, value: String| vec![name.to_owned(), value];
+    page.table(
+        "",
+        &[
+            row("certificate", inert(&files::shown(output))),
+            row("record", format!("entry {} of the log", issued.index)),
+            row(
+                "receipt",
+                format!("{}, over {}", inert(&files::shown(&receipt)), inert(&files::shown(&entry))),
+            ),
+        ],
+    );
+    Ok(Answer::new(page, Exit::Holds))
+}
+
+/// Shows a refusal; anything else is a failure.
+pub(super) fn refused(error: IssueError, format: ShowFormat) -> Outcome {
+    let IssueError::Refused(refusal, index) = &error else { return Err(failure(&error)) };
+    let Refusal::Policy { account, .. } = refusal.as_ref() else { return Err(failure(&error)) };
+    let report = &account.report;
+    if format == ShowFormat::Json {
+        let (certificate, receipt, entry) = (None, None, None);
+        let shown = Shown { version: 1, decision: report, certificate, receipt, entry, index: *index };
+        return Answer::json(&shown, Exit::Finding);
+    }
+    let mut page = Page::default();
+    decision(&mut page, report);
+    if let Some(index) = index {
+        page.gap();
+        page.line(format_args!("nothing was signed; the refusal is entry {index} of the log"));
+    }
+    Ok(Answer::new(page, Exit::Finding))
+}
+
+fn beside(output: &Path, ending: &str) -> PathBuf {
+    let mut name = output.as_os_str().to_owned();
+    name.push(".");
+    name.push(ending);
+    PathBuf::from(name)
+}
+
+/// A certificate that is wanted in PEM.
+pub(super) fn write_certificate(path: &Path, der: &[u8]) -> Result<(), Failure> {
+    files::write_atomically(path, pem::encode("CERTIFICATE", der).as_bytes())
+}

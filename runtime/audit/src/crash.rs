@@ -1,0 +1,231 @@
+//! Every call to the disk fails once, in every way, and what was acknowledged is there afterwards.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
+
+mod sim;
+
+use crate::{Entry, KeyKind, Log, LogError, NoteKey, Part, Spend, writer::Limits};
+use pkic_facts::crypto::Sha256Digest;
+use sim::{Fault, Sim};
+use std::path::Path;
+use std::sync::Arc;
+
+const DIR: &str = "log";
+/// Small, so that a few entries see everything that the writer does.
+const LIMITS: Limits = Limits { publish_entries: 3, journal_entries: 5, journal_len_bytes: 1 << 20 };
+/// Just below a full tile.
+const BEFORE: u64 = 252;
+/// Beyond it.
+const AFTER: u64 = 262;
+
+fn key() -> NoteKey {
+    NoteKey::from_seed("ca.example/audit", KeyKind::Log, &[7; 32]).unwrap()
+}
+
+fn entry(number: u64) -> Entry {
+    Entry {
+        time: number as i64,
+        kind: String::from("record"),
+        part: Part::Whole,
+        spends: vec![Spend { id: Sha256Digest::of(&number.to_be_bytes()), expires: None }],
+        sequences: Vec::new(),
+        objects: Vec::new(),
+        payload: format!("payload {number}").into_bytes(),
+    }
+}
+
+/// What stands beside an entry; beside some nothing does.
+fn beside(number: u64) -> Vec<u8> {
+    if number.is_multiple_of(5) { Vec::new() } else { format!("beside {number}").into_bytes() }
+}
+
+fn open(disk: &Sim) -> Result<Log, LogError> {
+    Log::open_on(Arc::new(disk.clone()), Path::new(DIR), key(), LIMITS, None)
+}
+
+fn new_log() -> Sim {
+    let disk = Sim::default();
+    let shared: Arc<dyn crate::disk::Disk> = Arc::new(disk.clone());
+    crate::writer::Writer::create(&shared, Path::new(DIR), &key()).unwrap();
+    shared.sync_dir(Path::new("")).unwrap();
+    disk
+}
+
+fn filled() -> Sim {
+    let disk = new_log();
+    let limits = Limits { publish_entries: 300, journal_entries: 300, ..LIMITS };
+    let log = Log::open_on(Arc::new(disk.clone()), Path::new(DIR), key(), limits, None).unwrap();
+    (0..BEFORE).for_each(|number| assert_eq!(log.append(entry(number)).unwrap(), number));
+    log.close().unwrap();
+    disk
+}
+
+/// Appends until something fails, with a receipt and an object now and then, and says what was acknowledged.
+fn work(disk: &Sim) -> (u64, Option<LogError>) {
+    let mut acknowledged = BEFORE;
+    let mut run = || {
+        let log = open(disk)?;
+        for number in BEFORE..AFTER {
+            let mut entry = entry(number);
+            if number % 4 == 0 {
+                entry.objects.push(log.put_object(&entry.payload)?);
+            }
+            let appended = log.append_beside(&beside(number), |_| Ok::<_, LogError>(entry));
+            if appended.is_ok() {
+                acknowledged = number + 1;
+            } else {
+                let again = log.append(self::entry(AFTER));
+                assert!(matches!(again, Err(LogError::Poisoned { .. })), "{again:?} after {appended:?}");
+            }
+            if number % 3 == 0 {
+                log.receipt(appended?)?;
+            } else {
+                appended?;
+            }
+        }
+        log.close()
+    };
+    let failure = run().err();
+    (acknowledged, failure)
+}
+
+/// The log on this disk opens, has what was acknowledged and nothing that was never given, and goes on.
+fn is_whole(disk: &Sim, acknowledged: u64, what: &str) {
+    let log = open(disk).unwrap_or_else(|error| panic!("{what}: {error}"));
+    let size = log.size();
+    assert!((acknowledged..=AFTER).contains(&size), "{what}: {size} of {acknowledged}");
+    if acknowledged > 0 {
+        let spent = log.append(entry(acknowledged - 1));
+        assert!(matches!(spent, Err(LogError::AlreadySpent { .. })), "{what}: {spent:?}");
+    }
+    assert_eq!(log.append(entry(1_000_000)).unwrap(), size, "{what}");
+    log.receipt(size).unwrap();
+    let reader = log.reader().unwrap();
+    let verified = reader.verify().unwrap_or_else(|error| panic!("{what}: {error}"));
+    assert_eq!((verified.checkpoint.size(), verified.objects_missing), (size + 1, 0), "{what}");
+    for number in (BEFORE..acknowledged).filter(|number| !beside(*number).is_empty()) {
+        let found = reader.beside(number, &Sha256Digest::of(&beside(number))).unwrap();
+        assert_eq!(found, Some(beside(number)), "{what}: beside {number}");
+    }
+    for record in reader.entries(BEFORE.min(size)..size) {
+        let record = record.unwrap();
+        let mut found = record.entry;
+        found.objects.clear();
+        assert_eq!(found, entry(record.index), "{what}");
+    }
+}
+
+fn calls_of_work() -> (Sim, usize) {
+    let disk = filled();
+    let whole = disk.with_fault(None);
+    let (acknowledged, failure) = work(&whole);
+    assert!(acknowledged == AFTER && failure.is_none(), "{acknowledged}: {failure:?}");
+    (disk, whole.calls())
+}
+
+#[test]
+fn no_power_cut_loses_what_was_acknowledged() {
+    let (disk, calls) = calls_of_work();
+    assert!(calls > 100, "{calls} calls are too few to have seen everything");
+    for at in 0..calls {
+        let cut = disk.with_fault(Some((at, Fault::PowerCut)));
+        let (acknowledged, failure) = work(&cut);
+        assert!(failure.is_some(), "a log that is closed has done all its calls");
+        is_whole(&cut.after_kill(), acknowledged, &format!("killed at call {at}"));
+        for seed in 1..5 {
+            let found = cut.after_power_cut(seed + 7 * at as u64);
+            // And the power goes again while the log is mended.
+            let mending = found.with_fault(Some((seed as usize * 5 - 5, Fault::PowerCut)));
+            let what = format!("power cut at call {at}, seed {seed}");
+            match open(&mending) {
+                Ok(log) => drop(log),
+                Err(error) => assert!(matches!(error, LogError::Io { .. }), "{what}: {error}"),
+            }
+            is_whole(&mending.after_power_cut(seed), acknowledged, &format!("{what}, and again"));
+        }
+    }
+}
+
+#[test]
+fn a_full_or_failing_disk_is_told_and_loses_nothing() {
+    let (disk, calls) = calls_of_work();
+    for fault in [Fault::NoSpace, Fault::SyncFails, Fault::ReadOnly] {
+        for at in 0..calls {
+            let failing = disk.with_fault(Some((at, fault)));
+            let (acknowledged, failure) = work(&failing);
+            let what = format!("{fault:?} at call {at}");
+            if let Some(error) = failure {
+                assert!(matches!(error, LogError::Io { .. } | LogError::Poisoned { .. }), "{what}: {error}");
+            }
+            is_whole(&failing.after_kill(), acknowledged, &what);
+            is_whole(&failing.after_power_cut(at as u64 + 1), acknowledged, &what);
+        }
+    }
+}
+
+#[test]
+fn a_log_is_made_whole_or_not_at_all() {
+    for at in 0..8 {
+        let disk = Sim::default().with_fault(Some((at, Fault::PowerCut)));
+        let shared: Arc<dyn crate::disk::Disk> = Arc::new(disk.clone());
+        let made = crate::writer::Writer::create(&shared, Path::new(DIR), &key());
+        for seed in 1..9 {
+            let found = disk.after_power_cut(seed);
+            let shared: Arc<dyn crate::disk::Disk> = Arc::new(found.clone());
+            let again = crate::writer::Writer::create(&shared, Path::new(DIR), &key());
+            assert!(matches!(again, Ok(()) | Err(LogError::Exists { .. })), "{again:?}");
+            if made.is_ok() {
+                // The directory itself is synchronised by whoever made it: here nobody did.
+                continue;
+            }
+            open(&found).unwrap();
+        }
+    }
+}
+
+#[test]
+fn a_journal_is_cut_and_changed_at_every_byte() {
+    use crate::journal::{begin, record, replay, split};
+    let (head, salt) = begin("a checkpoint");
+    let batches: [&[Vec<u8>]; 3] = [&[b"one".to_vec()], &[b"two".to_vec(), Vec::new()], &[b"four".to_vec()]];
+    let mut whole = head.clone();
+    let mut ends = vec![(whole.len(), 0)];
+    let mut count = 0u64;
+    for batch in batches {
+        let entries: Vec<&[u8]> = batch.iter().map(Vec::as_slice).collect();
+        whole.extend(record(salt, 10 + count, &entries).unwrap());
+        count += batch.len() as u64;
+        ends.push((whole.len(), usize::try_from(count).unwrap()));
+    }
+    let path = Path::new("journal");
+    let read = |bytes: &[u8]| -> Result<(usize, bool), LogError> {
+        let (_, records, salt) = split(path, bytes)?;
+        let replay = replay(path, records, salt, 10)?;
+        assert!(
+            replay
+                .entries
+                .iter()
+                .zip([b"one".as_slice(), b"two", b"", b"four"])
+                .all(|(one, other)| *one == other)
+        );
+        Ok((replay.entries.len(), replay.torn))
+    };
+    assert_eq!(read(&whole).unwrap(), (4, false));
+    for cut in head.len()..whole.len() {
+        let (end, count) = ends.iter().rev().copied().find(|(end, _)| *end <= cut).unwrap();
+        assert_eq!(read(&whole[..cut]).unwrap(), (count, cut != end), "cut at {cut}");
+    }
+    let last = ends[2].0;
+    for at in 0..whole.len() {
+        let mut changed = whole.clone();
+        changed[at] ^= 0x40;
+        match read(&changed) {
+            Err(LogError::Damaged { .. }) => {}
+            // What was changed in the last record alone could as well be a record that was never finished.
+            Ok((3, true)) if at >= last => {}
+            other => panic!("changed at {at}: {other:?}"),
+        }
+    }
+    for cut in 0..head.len() {
+        assert!(matches!(read(&whole[..cut]), Err(LogError::Damaged { .. })), "cut at {cut}");
+    }
+}

@@ -1,0 +1,142 @@
+//! The journal: what was acknowledged and is not yet in tiles that are on the disk for good.
+//!
+//! It begins with the checkpoint of what is, then has one record for each batch of entries. A batch is acknowledged
+//! once its record is synchronised, and the next record is begun only then. So an incomplete record can be nothing but
+//! the last one, which nobody was told of; anything else that does not read is damage, and is told.
+use crate::error::LogError;
+use crate::tile::push_entry;
+use crate::tree::digest;
+use std::path::Path;
+
+/// The first line of a journal.
+const HEAD: &[u8] = b"pkic audit journal 1\n";
+/// How a record begins.
+const MAGIC: [u8; 4] = *b"PKJR";
+/// Octets of a check value.
+const CHECK_LEN_BYTES: usize = 16;
+/// Octets of a record before its body: magic, length of the body, index of the first entry, check value.
+const RECORD_HEAD_LEN_BYTES: usize = 4 + 8 + 8 + CHECK_LEN_BYTES;
+/// Bytes of a journal that is read: far above where a new one is begun.
+pub(crate) const JOURNAL_LEN_BYTES_MAX: usize = 1 << 30;
+
+/// What ties records to their journal: none of another one is ever taken for one of this.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Salt([u8; 32]);
+
+impl Salt {
+    fn check(self, parts: [&[u8]; 2]) -> [u8; CHECK_LEN_BYTES] {
+        let [first, second] = parts;
+        let hash = digest(&[&self.0, first, second]);
+        let mut check = [0; CHECK_LEN_BYTES];
+        check.iter_mut().zip(hash.0).for_each(|(to, from)| *to = from);
+        check
+    }
+}
+
+/// The beginning of a journal over the checkpoint `base`, and its salt.
+pub(crate) fn begin(base: &str) -> (Vec<u8>, Salt) {
+    let salt = Salt(digest(&[HEAD, base.as_bytes()]).0);
+    let len = (base.len() as u64).to_be_bytes();
+    let check = salt.check([&len, base.as_bytes()]);
+    ([HEAD, &len, base.as_bytes(), &check].concat(), salt)
+}
+
+/// The record of a batch; nothing where an entry is too long.
+pub(crate) fn record(salt: Salt, first_index: u64, entries: &[&[u8]]) -> Option<Vec<u8>> {
+    let mut body = Vec::new();
+    entries.iter().try_for_each(|entry| push_entry(&mut body, entry))?;
+    let mut record = MAGIC.to_vec();
+    record.extend_from_slice(&(body.len() as u64).to_be_bytes());
+    record.extend_from_slice(&first_index.to_be_bytes());
+    let check = salt.check([&record, &[]]);
+    record.extend_from_slice(&check);
+    let check = salt.check([&first_index.to_be_bytes(), &body]);
+    record.append(&mut body);
+    record.extend_from_slice(&check);
+    Some(record)
+}
+
+/// What a journal holds.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Replay<'a> {
+    /// The entries after the base, in order.
+    pub(crate) entries: Vec<&'a [u8]>,
+    /// Whether a record follows that was never finished.
+    pub(crate) torn: bool,
+}
+
+/// The checkpoint that a journal is over, and its records.
+pub(crate) fn split<'a>(path: &Path, bytes: &'a [u8]) -> Result<(&'a [u8], &'a [u8], Salt), LogError> {
+    let parse = || {
+        let (len, rest) = bytes.strip_prefix(HEAD)?.split_first_chunk::<8>()?;
+        let (base, rest) = rest.split_at_checked(usize::try_from(u64::from_be_bytes(*len)).ok()?)?;
+        let (check, records) = rest.split_first_chunk::<CHECK_LEN_BYTES>()?;
+        let salt = Salt(digest(&[HEAD, base]).0);
+        (salt.check([len, base]) == *check).then_some((base, records, salt))
+    };
+    parse().ok_or_else(|| damaged(path, "its beginning does not hold"))
+}
+
+/// Reads the records of a journal whose first entry has the index `first_index`.
+pub(crate) fn replay<'a>(
+    path: &Path,
+    mut records: &'a [u8],
+    salt: Salt,
+    first_index: u64,
+) -> Result<Replay<'a>, LogError> {
+    let mut entries: Vec<&[u8]> = Vec::new();
+    while !records.is_empty() {
+        let index = first_index.saturating_add(entries.len() as u64);
+        let Some((found, len, rest)) = record_head(records, salt) else {
+            let later = (1..records.len()).filter_map(|from| record_head(records.get(from..)?, salt));
+            if later.into_iter().any(|(found, ..)| found > index) {
+                return Err(damaged(path, "a record does not read, and others follow"));
+            }
+            return Ok(Replay { entries, torn: true });
+        };
+        if found != index {
+            return Err(damaged(path, "a record is missing"));
+        }
+        let Some((body, rest)) = rest.split_at_checked(len) else {
+            return Ok(Replay { entries, torn: true });
+        };
+        let Some((check, rest)) = rest.split_first_chunk::<CHECK_LEN_BYTES>() else {
+            return Ok(Replay { entries, torn: true });
+        };
+        if salt.check([&index.to_be_bytes(), body]) != *check {
+            if rest.is_empty() {
+                return Ok(Replay { entries, torn: true });
+            }
+            return Err(damaged(path, "a record was changed, and others follow"));
+        }
+        read_body(body, &mut entries)
+            .ok_or_else(|| damaged(path, "the lengths of a record do not add up"))?;
+        records = rest;
+    }
+    Ok(Replay { entries, torn: false })
+}
+
+/// Index of the first entry, length of the body and what follows, where a record begins here.
+fn record_head(bytes: &[u8], salt: Salt) -> Option<(u64, usize, &[u8])> {
+    let (head, rest) = bytes.split_first_chunk::<RECORD_HEAD_LEN_BYTES>()?;
+    let (fields, check) = head.split_last_chunk::<CHECK_LEN_BYTES>()?;
+    let (len, index) = fields.strip_prefix(&MAGIC)?.split_first_chunk::<8>()?;
+    if salt.check([fields, &[]]) != *check {
+        return None;
+    }
+    let index = u64::from_be_bytes(index.try_into().ok()?);
+    Some((index, usize::try_from(u64::from_be_bytes(*len)).ok()?, rest))
+}
+
+fn read_body<'a>(mut body: &'a [u8], entries: &mut Vec<&'a [u8]>) -> Option<()> {
+    while let Some((len, rest)) = body.split_first_chunk::<2>() {
+        let (entry, rest) = rest.split_at_checked(usize::from(u16::from_be_bytes(*len)))?;
+        entries.push(entry);
+        body = rest;
+    }
+    body.is_empty().then_some(())
+}
+
+fn damaged(path: &Path, what: &'static str) -> LogError {
+    LogError::Damaged { path: path.to_owned(), what }
+}

@@ -1,0 +1,517 @@
+//! The CA: decides, signs and records, in the order of design D15. Nothing is signed without a durable intent, and
+//! nothing is released without a durable outcome.
+//!
+//! A CA has a policy, a log, and the outside world handed in: the time, randomness, and what it holds of others. Threads
+//! share it by reference. Start with [`Ca::open`] and [`Ca::issue`].
+use crate::appraise::{self, Known};
+use crate::authority::{Authority, AuthorityError};
+use crate::authorize::{self, Refusal};
+use crate::bundle::Loaded;
+use crate::certificate;
+use crate::challenge::Nonce;
+use crate::decide::find_profile;
+use crate::draft::{Draft, DraftInput, Serial};
+use crate::input::{Given, InputError};
+use crate::lint::{self, SignedBy};
+use crate::permit::{Account, Permit};
+use crate::record::{self, Decided, Intent, Outcome, Refused, SALT_LEN_BYTES};
+use crate::sealed::SealedFile;
+use crate::trust::{Trusted, sequence_name};
+use crate::wishes::Wishes;
+use pkic_audit::{Entry, Log, LogError, Part, Receipt, Sequence, Spend};
+use pkic_eval::Ask;
+use pkic_facts::certificate::{Certificate, Tbs};
+use pkic_facts::crypto::Sha256Digest;
+use pkic_facts::request::CertificationRequest;
+use pkic_facts::verified::Evidence;
+use pkic_facts::verified::activation::Activation;
+use pkic_ir::Profile;
+use pkic_vocab::Word;
+use pkic_vocab::time::format_date;
+use serde::Serialize;
+use std::fmt;
+
+mod approval;
+mod founding;
+mod revocation;
+
+pub use approval::Signed;
+pub use founding::{Founding, request_of};
+pub use revocation::{Act, IssuedList};
+
+use approval::{Approved, Subject};
+
+/// The outside world: what a CA cannot make up.
+pub trait Outside: Send + Sync {
+    /// The time, in seconds since 1970-01-01T00:00:00Z.
+    fn now(&self) -> i64;
+
+    /// Fills the octets from a cryptographic generator.
+    ///
+    /// # Errors
+    /// In words, where it has none to give.
+    fn random(&self, octets: &mut [u8]) -> Result<(), String>;
+}
+
+/// A CA that can issue.
+pub struct Ca {
+    loaded: Loaded,
+    /// The bytes that the program came in, kept as an object.
+    bundle: Sha256Digest,
+    trusted: Trusted,
+    log: Log,
+    outside: Box<dyn Outside>,
+}
+
+impl fmt::Debug for Ca {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Ca({}, {:?})", self.loaded.program().policy, self.log)
+    }
+}
+
+/// What is asked of a CA.
+#[derive(Debug, Clone, Copy)]
+pub struct Order<'a> {
+    /// Qualified or short name of the profile.
+    pub profile: &'a str,
+    /// What is asked: a word of `pkic_vocab::Words::Operation`.
+    pub operation: Word,
+    /// The certification request.
+    pub csr: &'a CertificationRequest,
+    /// Items of evidence, in the order of preference.
+    pub evidence: &'a [Evidence],
+    /// What the requester claims.
+    pub claims: &'a Given,
+    /// What the embedding CA vouches for.
+    pub requester: &'a Given,
+    /// What was given out for this request.
+    pub nonce: Nonce<'a>,
+    /// Our own record of a TPM credential that was made for this request.
+    pub activation: Option<&'a Activation>,
+    /// What people signed for it, as `ssh-keygen -Y sign` writes it.
+    pub signed: Signed<'a>,
+}
+
+/// A certificate that was issued.
+#[derive(Debug)]
+pub struct Issued {
+    /// The certificate in DER.
+    pub certificate: Vec<u8>,
+    /// Index of its intent in the log.
+    pub index: u64,
+    /// That its intent is in the log: for whoever has the log's key.
+    pub receipt: Receipt,
+    /// The entry that the receipt is about, to the byte.
+    pub entry: Vec<u8>,
+    /// The decision, for people and machines.
+    pub account: Box<Account>,
+}
+
+/// Why nothing was issued.
+#[derive(Debug)]
+pub enum IssueError {
+    /// An input does not read.
+    Input(InputError),
+    /// The policy refuses, or nothing may be signed at all. It stands in the record at this index, where a decision was
+    /// made.
+    Refused(Box<Refusal>, Option<u64>),
+    /// The key that would sign is not at hand, or did not sign right.
+    Authority(AuthorityError),
+    /// The draft is no certificate by RFC 5280: the policy asks for something that no certificate can say.
+    Lint(Vec<lint::Finding>),
+    /// The clock shows a time before the log's last record.
+    ClockBack {
+        /// The clock's time.
+        now: i64,
+        /// The latest time of the log.
+        last: i64,
+    },
+    /// The permit ended before it was spent.
+    Expired(crate::permit::Expired),
+    /// The record could not be written: nothing was released.
+    Log(LogError),
+    /// The generator gave nothing.
+    Random(String),
+    /// A lab policy was loaded where the deployment does not say lab.
+    LabUnwanted,
+    /// A part could not be encoded.
+    Encoding(String),
+}
+
+impl fmt::Display for IssueError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            IssueError::Input(error) => error.fmt(f),
+            IssueError::Refused(refusal, _) => refusal.fmt(f),
+            IssueError::Authority(error) => error.fmt(f),
+            IssueError::Lint(findings) => {
+                let shown: Vec<String> = findings.iter().map(ToString::to_string).collect();
+                write!(f, "the draft is no certificate by RFC 5280: {}", shown.join("; "))
+            }
+            IssueError::ClockBack { now, last } => {
+                let (now, last) = (format_date(*now), format_date(*last));
+                write!(f, "the clock shows {now}, and the log's last record is of {last}: set the clock")
+            }
+            IssueError::Expired(expired) => expired.fmt(f),
+            IssueError::Log(error) => {
+                write!(f, "nothing was released, since the record could not be written: {error}")
+            }
+            IssueError::Random(what) => write!(f, "no random octets: {what}"),
+            IssueError::LabUnwanted => {
+                f.write_str("the policy is a lab policy, and the deployment does not say `lab = true`")
+            }
+            IssueError::Encoding(what) => f.write_str(what),
+        }
+    }
+}
+
+impl std::error::Error for IssueError {}
+
+impl From<LogError> for IssueError {
+    fn from(error: LogError) -> IssueError {
+        IssueError::Log(error)
+    }
+}
+
+impl From<InputError> for IssueError {
+    fn from(error: InputError) -> IssueError {
+        IssueError::Input(error)
+    }
+}
+
+impl From<AuthorityError> for IssueError {
+    fn from(error: AuthorityError) -> IssueError {
+        IssueError::Authority(error)
+    }
+}
+
+/// Whether the deployment is a lab: a lab policy loads nowhere else.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Place {
+    /// Certificates count.
+    Production,
+    /// Nothing that is issued counts.
+    Lab,
+}
+
+impl Ca {
+    /// Opens a CA on its log. Intents that a crash left open are closed as `void, may exist`, and never signed; how many
+    /// there were comes back.
+    ///
+    /// `bundle` is what `loaded` was read from: the log keeps it.
+    ///
+    /// # Errors
+    /// [`IssueError::LabUnwanted`], [`IssueError::ClockBack`], [`IssueError::Log`].
+    pub fn open(
+        loaded: Loaded,
+        bundle: &[u8],
+        place: Place,
+        trusted: Trusted,
+        log: Log,
+        outside: Box<dyn Outside>,
+    ) -> Result<(Ca, usize), IssueError> {
+        if loaded.program().lab && place != Place::Lab {
+            return Err(IssueError::LabUnwanted);
+        }
+        let bundle = log.put_object(bundle)?;
+        let trusted = trusted.kept(&log)?;
+        let ca = Ca { loaded, bundle, trusted, log, outside };
+        let open = ca.log.open_entries();
+        let now = ca.now()?;
+        for intent in &open {
+            let why = "pkic ended before the outcome was recorded: the certificate may exist";
+            ca.close(*intent, now, "void", None, Some(why.to_owned()))?;
+        }
+        Ok((ca, open.len()))
+    }
+
+    /// The policy.
+    pub fn loaded(&self) -> &Loaded {
+        &self.loaded
+    }
+
+    /// The log.
+    pub fn log(&self) -> &Log {
+        &self.log
+    }
+
+    /// Decides an order and, where the policy permits it, has the certificate signed by the authority's key.
+    ///
+    /// # Errors
+    /// [`IssueError`]; no certificate leaves then, and a decision that was made stands in the log.
+    pub fn issue(&self, authority: &Authority, order: &Order<'_>) -> Result<Issued, IssueError> {
+        self.issue_at(authority, order, self.now()?)
+    }
+
+    fn issue_at(&self, authority: &Authority, order: &Order<'_>, now: i64) -> Result<Issued, IssueError> {
+        let mut salt = [0u8; SALT_LEN_BYTES];
+        self.random(&mut salt)?;
+        let (index, profile) = find_profile(&self.loaded, order.profile)?;
+        let subject = Subject {
+            operation: order.operation,
+            request: Sha256Digest::of(order.csr.der()),
+            evidence: order.evidence.iter().map(Evidence::digest).collect(),
+            requester: order.requester,
+        };
+        let approved = self.approved(authority, profile, &subject, &order.signed, now)?;
+        let work = Work { authority, approved: &approved, salt: &salt, now };
+        let ask = approved.ask(index, self.authority_index(authority), order.operation);
+        let permit = self.authorize(&work, order, profile, &ask)?.until(approved.not_after());
+        check_rules(&permit, authority, profile)?;
+        let intent = self.intend(&work, order, &permit)?;
+        let account = Box::new(permit.account().clone());
+        let certificate = self.conclude(intent.index, now, self.sign(authority, permit))?;
+        let receipt = self.log.receipt(intent.index)?;
+        Ok(Issued { certificate, index: intent.index, receipt, entry: intent.bytes, account })
+    }
+
+    /// Records the outcome of an intent, and only then hands out what was signed.
+    fn conclude(
+        &self,
+        intent: u64,
+        now: i64,
+        signed: Result<Vec<u8>, IssueError>,
+    ) -> Result<Vec<u8>, IssueError> {
+        let done = self.now_or(now);
+        match signed {
+            Ok(bytes) => {
+                let digest = Sha256Digest::of(&bytes).to_string();
+                self.close(intent, done, "issued", Some(digest), None)?;
+                Ok(bytes)
+            }
+            Err(error) => {
+                self.close(intent, done, "failed", None, Some(error.to_string()))?;
+                Err(error)
+            }
+        }
+    }
+
+    /// The time, never before the log's last record. The log is asked first: others append meanwhile.
+    fn now(&self) -> Result<i64, IssueError> {
+        let last = self.log.view(|view| view.last_time());
+        let now = self.outside.now();
+        match last.filter(|last| *last > now) {
+            Some(last) => Err(IssueError::ClockBack { now, last }),
+            None => Ok(now),
+        }
+    }
+
+    /// The time of an outcome: of its intent, should the clock have been set back in between.
+    fn now_or(&self, intent: i64) -> i64 {
+        self.outside.now().max(intent).max(self.log.view(|view| view.last_time()).unwrap_or(intent))
+    }
+
+    fn random(&self, octets: &mut [u8]) -> Result<(), IssueError> {
+        self.outside.random(octets).map_err(IssueError::Random)
+    }
+
+    fn authority_index(&self, authority: &Authority) -> Option<u32> {
+        let mut authorities = (0u32..).zip(&self.loaded.program().authorities);
+        authorities.find(|(_, known)| known.name == authority.name()).map(|(index, _)| index)
+    }
+
+    fn authorize(
+        &self,
+        work: &Work<'_>,
+        order: &Order<'_>,
+        profile: &Profile,
+        ask: &Ask<'_>,
+    ) -> Result<Permit, IssueError> {
+        let Work { authority, now, .. } = *work;
+        let program = self.loaded.program();
+        let (catalogues, statements): (Vec<SealedFile<'_>>, Vec<SealedFile<'_>>) =
+            (self.trusted.catalogues(), self.trusted.statements());
+        let known = Known {
+            request: order.csr,
+            operation: order.operation,
+            profile: &profile.name,
+            authority: Some(authority.name()),
+            evidence: order.evidence,
+            plugins: &self.trusted.plugins(),
+            anchors: &self.trusted.anchors,
+            catalogues: &catalogues,
+            statements: &statements,
+            claims: order.claims,
+            requester: order.requester,
+            nonce: order.nonce,
+            activation: order.activation,
+            now,
+        };
+        let appraised = appraise::facts(program, &known)?;
+        let signer = authority.signer_facts(program, &self.trusted, work.salt, now)?;
+        let mut octets = [0u8; 20];
+        self.random(&mut octets)?;
+        let draft = Draft::new(&DraftInput {
+            profile,
+            wishes: &Wishes::of_request(order.csr),
+            spki: order.csr.spki(),
+            issuer: Some(authority.issuer()),
+            serial: Serial::random(&octets),
+            now,
+        });
+        let draft = draft.map_err(|error| {
+            InputError::new("request", error.to_string(), "ask for values that a certificate can hold")
+        })?;
+        let issuer = authority.issuer();
+        match authorize::authorize(&self.loaded, appraised, draft, issuer, &signer, ask, now) {
+            Ok(permit) => Ok(permit),
+            Err(refusal) => {
+                let index = self.record_refusal(&refusal, Some(order.csr.der()), work)?;
+                Err(IssueError::Refused(refusal, index))
+            }
+        }
+    }
+
+    fn record_refusal(
+        &self,
+        refusal: &Refusal,
+        csr: Option<&[u8]>,
+        work: &Work<'_>,
+    ) -> Result<Option<u64>, IssueError> {
+        let Refusal::Policy { failing, account } = refusal else { return Ok(None) };
+        let program = self.loaded.program();
+        let (decided, particulars) =
+            Decided::of(program, account, work.approved.record(), csr, work.salt, work.now);
+        let particulars = json(&particulars)?;
+        let refused = Refused {
+            version: record::VERSION,
+            decided,
+            failing: failing.clone(),
+            particulars: Sha256Digest::of(&particulars).to_string(),
+        };
+        let entry = self.entry("refused", Part::Whole, work.now, Vec::new(), json(&refused)?);
+        Ok(Some(self.log.append_beside(&particulars, |_| Ok::<_, LogError>(entry))?))
+    }
+
+    /// Writes the intent, and spends what may be spent once.
+    fn intend(&self, work: &Work<'_>, order: &Order<'_>, permit: &Permit) -> Result<Written, IssueError> {
+        let Work { authority, approved, salt, now } = *work;
+        let account = permit.account();
+        let program = self.loaded.program();
+        let csr = Some(order.csr.der());
+        let (decided, particulars) = Decided::of(program, account, approved.record(), csr, salt, now);
+        let particulars = json(&particulars)?;
+        let issuer = self.log.put_object(authority.certificate())?;
+        let intent = Intent {
+            version: record::VERSION,
+            decided,
+            serial: serial(permit.tbs())?,
+            tbs: permit.digest().to_string(),
+            not_after: permit.not_after(),
+            issuer: issuer.to_string(),
+            locations: authority.locations(),
+            key: authority.key(),
+            particulars: Sha256Digest::of(&particulars).to_string(),
+        };
+        let exception = account.report.exception.as_ref().map(|exception| exception.name.as_str());
+        let spends = nonce_spend(order.nonce).into_iter().chain(approved.spends(exception)).collect();
+        let mut entry = self.entry("intent", Part::Opens, now, spends, json(&intent)?);
+        entry.sequences = self.sequences(account);
+        entry.objects.push(issuer);
+        self.append_intent(entry, &particulars)
+    }
+
+    fn entry(&self, kind: &str, part: Part, time: i64, spends: Vec<Spend>, payload: Vec<u8>) -> Entry {
+        let (kind, sequences) = (kind.to_owned(), Vec::new());
+        Entry { time, kind, part, spends, sequences, objects: vec![self.bundle], payload }
+    }
+
+    fn append_intent(&self, entry: Entry, particulars: &[u8]) -> Result<Written, IssueError> {
+        let bytes = entry.encode().map_err(|source| LogError::Entry { index: None, source })?;
+        let index = self.log.append_beside(particulars, |_| Ok::<_, LogError>(entry))?;
+        Ok(Written { index, bytes })
+    }
+
+    /// The editions that the decision saw: an older one counts no more afterwards.
+    fn sequences(&self, account: &Account) -> Vec<Sequence> {
+        let bundle = self.loaded.seal().map(|seal| Sequence {
+            name: sequence_name("bundle", &seal.manifest.name),
+            sequence: seal.manifest.sequence,
+        });
+        let catalogues = account.report.catalogues.iter().filter_map(|catalogue| {
+            let (name, sequence) = (catalogue.name.as_ref()?, catalogue.sequence?);
+            Some(Sequence { name: sequence_name("catalogue", name), sequence })
+        });
+        bundle.into_iter().chain(catalogues).collect()
+    }
+
+    /// Spends the permit, has its bytes signed, and compares what came out with what was decided.
+    fn sign(&self, authority: &Authority, permit: Permit) -> Result<Vec<u8>, IssueError> {
+        let tbs = permit.spend(self.outside.now()).map_err(IssueError::Expired)?;
+        let spki = authority.spki()?;
+        let signature = authority.sign(&spki, tbs.as_bytes())?;
+        let certificate = certificate::signed(tbs.as_bytes(), authority.scheme(), &signature)
+            .map_err(|error| IssueError::Encoding(error.to_string()))?;
+        compare(&certificate, tbs.as_bytes())?;
+        Ok(certificate)
+    }
+
+    fn close(
+        &self,
+        intent: u64,
+        time: i64,
+        kind: &str,
+        certificate: Option<String>,
+        why: Option<String>,
+    ) -> Result<u64, IssueError> {
+        let outcome = Outcome { version: record::VERSION, intent, certificate, why };
+        Ok(self.log.append(self.entry(kind, Part::Closes(intent), time, Vec::new(), json(&outcome)?))?)
+    }
+}
+
+/// One order on its way.
+#[derive(Clone, Copy)]
+struct Work<'a> {
+    authority: &'a Authority,
+    approved: &'a Approved<'a>,
+    salt: &'a [u8; SALT_LEN_BYTES],
+    now: i64,
+}
+
+/// An entry that is on the disk for good.
+struct Written {
+    index: u64,
+    bytes: Vec<u8>,
+}
+
+/// Holds what would be signed against RFC 5280. What an authority signs for itself is a root.
+fn check_rules(permit: &Permit, authority: &Authority, profile: &Profile) -> Result<(), IssueError> {
+    let unread = |reject: pkic_facts::reject::Reject| IssueError::Encoding(reject.to_string());
+    let issuer = Certificate::from_der(authority.certificate()).map_err(unread)?;
+    let subject = Tbs::from_der(permit.tbs()).map_err(unread)?;
+    let is_own = subject.spki_digest() == authority.issuer().spki();
+    let signed_by = if is_own { SignedBy::Itself } else { SignedBy::Authority(&issuer) };
+    let declared: Vec<&str> =
+        profile.contents.iter().filter_map(|field| field.path.name.as_deref()).collect();
+    let findings = lint::lint(permit.tbs(), signed_by, &declared);
+    if findings.is_empty() { Ok(()) } else { Err(IssueError::Lint(findings)) }
+}
+
+/// The serial number of a tbsCertificate, in hexadecimal digits.
+fn serial(tbs: &[u8]) -> Result<String, IssueError> {
+    let read = Tbs::from_der(tbs).map_err(|reject| IssueError::Encoding(reject.to_string()))?;
+    Ok(read.serial().iter().map(|octet| format!("{octet:02x}")).collect())
+}
+
+/// Reads the certificate as a stranger would, and compares what it says with what was decided.
+fn compare(certificate: &[u8], decided: &[u8]) -> Result<(), IssueError> {
+    let read =
+        Certificate::from_der(certificate).map_err(|reject| IssueError::Encoding(reject.to_string()))?;
+    let same = read.tbs().raw() == decided;
+    let differs = || IssueError::Encoding("the certificate is not what was decided".to_owned());
+    if same { Ok(()) } else { Err(differs()) }
+}
+
+/// What the nonce of an order spends.
+fn nonce_spend(nonce: Nonce<'_>) -> Option<Spend> {
+    let (octets, expires) = match nonce {
+        Nonce::None => return None,
+        Nonce::Remembered(nonce) => (nonce.to_vec(), None),
+        Nonce::Challenge(challenge, _) => (challenge.nonce.to_vec(), Some(challenge.terms.expires)),
+    };
+    Some(Spend { id: Sha256Digest::of(&[b"nonce\0", octets.as_slice()].concat()), expires })
+}
+
+fn json(value: &impl Serialize) -> Result<Vec<u8>, IssueError> {
+    serde_json::to_vec(value).map_err(|error| IssueError::Encoding(error.to_string()))
+}

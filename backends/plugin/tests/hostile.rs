@@ -52,7 +52,7 @@ fn what_is_no_core_module_is_not_compiled() {
     assert_eq!(refused(b""), LoadError::NotWasm);
     assert_eq!(refused(b"(module)"), LoadError::NotWasm);
     assert_eq!(refused(b"\x7fELF\x02\x01\x01\xc8wasmtime"), LoadError::Precompiled);
-    assert_eq!(refused(&wat::parse_str("(component)").unwrap()), LoadError::Component);
+    assert_eq!(refused(b"\0asm\x0d\0\x01\0"), LoadError::Component);
     assert!(matches!(refused(&wasm[..wasm.len() - 1]), LoadError::Invalid { .. }));
 }
 

@@ -248,16 +248,17 @@ fn add_given(facts: &mut Facts, known: &Known<'_>) -> Result<(), InputError> {
 /// The purpose of the anchor that the evidence of these facts hangs on; of several anchors, the purpose farthest from
 /// production.
 ///
-/// A verifier's result counts where the program's `signers verifiers` name the verifier's key, and nowhere else; what a
-/// sandboxed format read, only where its `signers plugins` name the module. For all other evidence, and for the latter: where the program has anchor sets, its word counts alone (design D11): an anchor that it does not name, or not for
-/// this format, is unspecified, whatever the deployment says. Where it has none, the deployment's word counts.
+/// A verifier's result counts where the program's `signers verifiers` name the verifier's key, and nowhere else. What a
+/// sandboxed format read is unspecified where the program's `signers plugins` do not name the module. Otherwise, where
+/// the program has anchor sets, its word counts alone (design D11): an anchor that it does not name, or not for this
+/// format, is unspecified, whatever the deployment says. Where it has none, the deployment's word counts.
 pub fn purpose_of(program: &Program, facts: &Facts) -> Purpose {
+    if facts.decoded_by().is_some_and(|module| !names_plugin(program, None, module)) {
+        return Purpose::Unspecified;
+    }
     let anchors = facts.provenance().into_iter().flat_map(Provenance::anchors);
     let is_told = format_of(facts).is_some_and(|format| format.name() == VERIFIER_RESULT);
     let purpose = |anchor: &AnchorRef| match program.anchors.is_empty() {
-        _ if facts.decoded_by().is_some_and(|module| !names_plugin(program, None, module)) => {
-            Purpose::Unspecified
-        }
         _ if is_told => purpose_of_verifier(program, anchor, facts),
         true => anchor.purpose,
         false => anchor_of(program, anchor, facts).map_or(Purpose::Unspecified, |named| named.purpose),

@@ -438,7 +438,7 @@ pub(crate) struct Doc {
 #[derive(Debug, Subcommand)]
 pub(crate) enum Evidence {
     /// Appraise items of evidence and say what each proves and what it does not
-    Show(EvidenceShow),
+    Show(Box<EvidenceShow>),
     /// List the formats that are built in
     Formats(Plugins),
     /// Make a nonce for one requester, which is recognised when evidence answers it

@@ -2,7 +2,7 @@
 use crate::formats::{self, Format};
 use pkic_facts::anchors::{AnchorRef, AnchorSet};
 use pkic_facts::crypto::Sha256Digest;
-use pkic_facts::facts::{Binding, Facts, Statement};
+use pkic_facts::facts::{Binding, Facts, Payload, PayloadDecoder, Statement};
 use pkic_facts::reject::{Reject, Stage};
 use pkic_facts::request::CertificationRequest;
 use pkic_facts::verified::activation::Activation;
@@ -38,6 +38,20 @@ impl Input<'_> {
         Ok(Appraised { facts, binding })
     }
 
+    /// Ends an appraisal of a payload that a sandboxed format decodes.
+    ///
+    /// # Errors
+    /// Those of [`Facts::attest_decoded`].
+    pub fn conclude_decoded(
+        &self,
+        payload: &Verified<Payload>,
+        decoder: &dyn PayloadDecoder,
+    ) -> Result<Appraised, NotVerified> {
+        let mut facts = self.request_facts()?;
+        let binding = facts.attest_decoded(self.evidence, payload, decoder, self.nonce)?;
+        Ok(Appraised { facts, binding })
+    }
+
     /// Ends an appraisal of a statement about no key, such as a platform's: there is nothing to tie to a request.
     ///
     /// # Errors
@@ -57,7 +71,7 @@ impl Input<'_> {
     }
 }
 
-/// A successful appraisal. [`Input::conclude`] alone makes it.
+/// A successful appraisal. [`Input::conclude`] and [`Input::conclude_decoded`] alone make it.
 #[derive(Debug)]
 pub struct Appraised {
     facts: Facts,
@@ -129,6 +143,8 @@ impl Verdict {
 pub struct Appraisal {
     /// The format, where it was recognised.
     pub format: Option<&'static str>,
+    /// Name and SHA-256 of the sandboxed format that was asked, where one was.
+    pub plugin: Option<(String, Sha256Digest)>,
     /// The answer.
     pub verdict: Verdict,
     /// SHA-256 of the item.
@@ -175,7 +191,7 @@ pub fn refuse(input: &Input<'_>, reject: Reject) -> Appraisal {
     answer(formats::detect(input).map(|format| format.name), input, Err(NotVerified::Refused(reject)))
 }
 
-fn answer(
+pub(crate) fn answer(
     format: Option<&'static str>,
     input: &Input<'_>,
     result: Result<Appraised, NotVerified>,
@@ -184,11 +200,11 @@ fn answer(
     let verdict = match result {
         Ok(Appraised { facts, binding }) => {
             let binding = Some(binding);
-            return Appraisal { format, verdict: Verdict::Verified, evidence, binding, facts };
+            return Appraisal { format, plugin: None, verdict: Verdict::Verified, evidence, binding, facts };
         }
         Err(NotVerified::Refused(reject)) => Verdict::Refused(reject),
         Err(NotVerified::Unproven(reject)) => Verdict::Unproven(reject),
     };
     let facts = input.request_facts().unwrap_or_default();
-    Appraisal { format, verdict, evidence, binding: None, facts }
+    Appraisal { format, plugin: None, verdict, evidence, binding: None, facts }
 }

@@ -12,6 +12,8 @@ const FIELDS_MAX: usize = 6;
 /// A SignedData (RFC 5652 section 5.1).
 #[derive(Debug, Default)]
 pub(crate) struct SignedData<'a> {
+    /// eContentType, as the content octets of an OBJECT IDENTIFIER. Not covered by the signature by itself.
+    pub(crate) content_type: &'a [u8],
     /// eContent, where it is inside.
     pub(crate) content: Option<&'a [u8]>,
     /// The certificates as they stand.
@@ -49,7 +51,8 @@ impl<'a> SignedData<'a> {
         if tags != (der::INTEGER, der::SET, der::SEQUENCE, der::SET) {
             return Err(malformed());
         }
-        let mut message = Self { content: e_content(content.content)?, ..Self::default() };
+        let (content_type, content) = e_content(content.content)?;
+        let mut message = Self { content_type, content, ..Self::default() };
         if let Some(certificates) = optional.iter().find(|field| field.tag == EXPLICIT_0) {
             let certificates = der::elements(what, certificates.content, ITEMS_MAX)?;
             message.certificates = certificates.iter().map(|certificate| certificate.raw).collect();
@@ -58,17 +61,22 @@ impl<'a> SignedData<'a> {
         message.signers = signers.iter().map(|signer| signer.content).collect();
         Ok(message)
     }
+
+    /// Whether eContentType is this one, in dotted form.
+    pub(crate) fn is_of(&self, content_type: &str) -> bool {
+        der::oid_text(self.content_type).as_deref() == Some(content_type)
+    }
 }
 
 /// `[0]` constructed.
 const EXPLICIT_0: u32 = 0xa0;
 
 /// EncapsulatedContentInfo: a type, and the content if it is not detached.
-fn e_content(body: &[u8]) -> Result<Option<&[u8]>, Reject> {
+fn e_content(body: &[u8]) -> Result<(&[u8], Option<&[u8]>), Reject> {
     let what = "EncapsulatedContentInfo";
-    let (_, rest) = der::expect(what, der::OBJECT_IDENTIFIER, body)?;
+    let (kind, rest) = der::expect(what, der::OBJECT_IDENTIFIER, body)?;
     if rest.is_empty() {
-        return Ok(None);
+        return Ok((kind, None));
     }
-    der::only(what, der::OCTET_STRING, der::only(what, EXPLICIT_0, rest)?).map(Some)
+    Ok((kind, Some(der::only(what, der::OCTET_STRING, der::only(what, EXPLICIT_0, rest)?)?)))
 }

@@ -20,7 +20,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use ciborium::Value as Cbor;
 use pkic_facts::crypto::{Hash, Scheme, ecdsa_der_of_fixed};
-use pkic_facts::facts::{Carried, Emission, Statement};
+use pkic_facts::facts::{Carried, Emission, Payload, Statement};
 use pkic_facts::reject::{Operand, Reject};
 use pkic_facts::verified::{SignedBytes, TrustedKey, join};
 use pkic_vocab::Value;
@@ -225,6 +225,23 @@ impl Statement for Claims {
             to.statement("platform.debug", Value::Bool(status == 0));
         }
     }
+}
+
+/// A payload, with the registered claims that tie it to a key and a moment, where it is a map of claims. Bytes that are
+/// none are about no key.
+///
+/// # Errors
+/// [`Reject::Malformed`], [`Reject::FieldMissing`], [`Reject::FieldRepeated`] and [`Reject::AlgorithmUnsupported`] where such a claim is
+/// there and does not read.
+pub(crate) fn payload_of(bytes: &[u8]) -> Result<Payload, Reject> {
+    let claims = match bytes.first() {
+        Some(b'{') => serde_json::from_slice(bytes).ok().map(|claims| Claims::of_json(&claims)),
+        Some(0xa0..=0xbf) => cbor::read(NAME, bytes).is_ok().then(|| Claims::of_cbor(bytes)),
+        _ => None,
+    };
+    let claims = claims.transpose()?.unwrap_or_default();
+    let Claims { about: key, nonce, has_time, expires: not_after, .. } = claims;
+    Ok(Payload { bytes: bytes.to_vec(), key, nonce, has_time, not_after })
 }
 
 /// Lower-case hexadecimal digits: identifiers that are bytes.

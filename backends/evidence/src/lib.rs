@@ -34,6 +34,7 @@ pub mod nxp_se05x;
 pub mod open_dice;
 pub mod optiga_trust_m;
 pub mod pkix_key_attestation;
+pub mod plugin;
 pub mod psa_token;
 pub mod securosys_primus;
 pub mod spki;

@@ -438,9 +438,9 @@ pub(crate) struct Doc {
 #[derive(Debug, Subcommand)]
 pub(crate) enum Evidence {
     /// Appraise items of evidence and say what each proves and what it does not
-    Show(EvidenceShow),
+    Show(Box<EvidenceShow>),
     /// List the formats that are built in
-    Formats,
+    Formats(Plugins),
     /// Make a nonce for one requester, which is recognised when evidence answers it
     Challenge(EvidenceChallenge),
 }
@@ -503,6 +503,16 @@ pub(crate) struct EvidenceShow {
     pub(crate) format: ShowFormat,
 }
 
+/// Sandboxed formats.
+#[derive(Debug, Args)]
+pub(crate) struct Plugins {
+    /// A sandboxed evidence format (WebAssembly, docs/plugins.md), for evidence that no built-in format recognises; may be
+    /// given several times
+    #[cfg(feature = "plugins")]
+    #[arg(long, value_name = "FILE.wasm")]
+    pub(crate) plugin: Vec<PathBuf>,
+}
+
 /// What evidence is appraised against.
 #[derive(Debug, Args)]
 pub(crate) struct Circumstances {
@@ -519,6 +529,8 @@ pub(crate) struct Circumstances {
     /// The registrar's record of the TPM credential that the evidence answers (docs/activation.schema.json)
     #[arg(long, value_name = "FILE.json")]
     pub(crate) activation: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) plugins: Plugins,
     /// As of this moment [default: the system clock]
     #[arg(long, value_name = "DATE", value_parser = date)]
     pub(crate) at: Option<i64>,

@@ -17,6 +17,7 @@ mod inputs;
 mod output;
 mod pages;
 mod pem;
+mod plugins;
 mod policy;
 mod randomness;
 mod records;

@@ -8,7 +8,7 @@ use pkic_vocab::{Purpose, Word, Words};
 use std::collections::BTreeMap;
 
 /// The kinds after `signers`.
-const SIGNED: [&str; 3] = ["catalogues", "statements", "verifiers"];
+const SIGNED: [&str; 4] = ["catalogues", "plugins", "statements", "verifiers"];
 
 impl<'a> Cx<'a> {
     /// Lowers everything that names a key or a person, into the program.
@@ -200,6 +200,12 @@ impl<'a> Cx<'a> {
             for item in &signers.items {
                 match &item.kind {
                     ast::SignersItemKind::Error => {}
+                    ast::SignersItemKind::MaxAge(age) if kind == "plugins" => {
+                        let message = "a plugin is named by what it is, so that it has no age";
+                        self.error(root, "E0208", age.span, message, |diagnostic| {
+                            diagnostic.with_help("leave `max-age` out, and name the modules that count")
+                        });
+                    }
                     ast::SignersItemKind::MaxAge(age) => match Span::of(age.count, age.unit.as_str()) {
                         Some(span) => {
                             set.age_s_max = set.age_s_max.into_iter().chain([span.min_s]).min();

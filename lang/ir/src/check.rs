@@ -313,10 +313,11 @@ impl Checker<'_> {
         }
         sorted("signer set", self.program.signers.iter().map(|set| (&set.kind, &set.name)))?;
         for (at, set) in self.program.signers.iter().enumerate() {
-            if !matches!(set.kind.as_str(), "catalogues" | "statements" | "verifiers") {
+            if !matches!(set.kind.as_str(), "catalogues" | "plugins" | "statements" | "verifiers") {
                 return Err(DecodeError::Type { what: "kind of signers", at });
             }
-            if set.age_s_max.is_some_and(|age| age < 0) {
+            let is_aged_code = set.kind == "plugins" && set.age_s_max.is_some();
+            if is_aged_code || set.age_s_max.is_some_and(|age| age < 0) {
                 return Err(DecodeError::Range { what: "age", at });
             }
             text(at, &set.name)?;

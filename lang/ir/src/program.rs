@@ -341,16 +341,16 @@ pub struct AnchorDef {
     pub formats: Vec<Word>,
 }
 
-/// `signers KIND { … }`: whose signature counts on artefacts of a kind.
+/// `signers KIND { … }`: whose signature counts on artefacts of a kind, or which sandboxed formats count.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SignerSet {
-    /// `catalogues`, `statements` or `verifiers`.
+    /// `catalogues`, `plugins`, `statements` or `verifiers`.
     pub kind: String,
-    /// Name of the artefact, such as of a catalogue.
+    /// Name of the artefact, such as of a catalogue, or of the sandboxed format.
     pub name: String,
-    /// The oldest that such an artefact may be, in seconds.
+    /// The oldest that such an artefact may be, in seconds; never of plugins.
     pub age_s_max: Option<i64>,
-    /// Names and SHA-256 of the SubjectPublicKeyInfo of each signer.
+    /// Names and SHA-256 of the SubjectPublicKeyInfo of each signer; of plugins, of the modules themselves.
     pub signers: Vec<(String, [u8; 32])>,
 }
 

@@ -84,7 +84,7 @@ pub enum DeclKind<'t> {
     Mandate(Mandate<'t>),
     /// `profile NAME … { … }`.
     Profile(Profile<'t>),
-    /// `signers KIND "…" { … }`: who may sign catalogues, statements or verifiers' results.
+    /// `signers KIND "…" { … }`: who may sign catalogues, statements or verifiers' results; which plugins count.
     Signers(Signers<'t>),
     /// `source NAME "…" { … }`.
     Source(Source<'t>),
@@ -458,7 +458,7 @@ pub enum AnchorKind<'t> {
 /// `signers catalogues "who may sign catalogues" { max-age 30d signer … }`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Signers<'t> {
-    /// `catalogues`, `statements` or `verifiers`; the compiler checks the word.
+    /// `catalogues`, `plugins`, `statements` or `verifiers`; the compiler checks the word.
     pub kind: Name<'t>,
     /// The name of what is signed, such as of a catalogue.
     pub title: Str<'t>,

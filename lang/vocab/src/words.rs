@@ -243,6 +243,7 @@ const FORMAT: &[WordDef] = &[
     word("optiga-trust-m", "Infineon OPTIGA Trust M device certificate"),
     word("cmw", "conceptual message wrapper (RFC 9999); what is inside has its own format"),
     word("gsma-euicc", "GSMA eUICC certificate chain (SGP.22)"),
+    word("plugin", "a format that a sandboxed module decodes; the policy names the module"),
 ];
 
 const FRESHNESS: &[WordDef] = &[

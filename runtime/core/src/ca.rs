@@ -361,6 +361,7 @@ impl Ca {
             profile: &profile.name,
             authority: Some(authority.name()),
             evidence: order.evidence,
+            plugins: &self.trusted.plugins(),
             anchors: &self.trusted.anchors,
             catalogues: &catalogues,
             statements: &statements,

@@ -10,6 +10,7 @@ use crate::report::{self, Context, Report};
 use crate::sealed::SealedFile;
 use crate::wishes::Wishes;
 use pkic_eval::Ask;
+use pkic_evidence::plugin::Plugin;
 use pkic_facts::anchors::AnchorSet;
 use pkic_facts::request::CertificationRequest;
 use pkic_facts::verified::Evidence;
@@ -31,6 +32,8 @@ pub struct Request<'a> {
     pub csr: &'a CertificationRequest,
     /// Items of evidence, in the order of preference.
     pub evidence: &'a [Evidence],
+    /// Sandboxed formats, for evidence that no built-in format recognises; the policy says which of them count.
+    pub plugins: &'a [&'a dyn Plugin],
     /// Whom the deployment trusts for evidence, with what it knows of revocation.
     pub anchors: &'a AnchorSet,
     /// Catalogues of modules; the policy says which of them count.
@@ -159,6 +162,7 @@ fn known<'a>(request: &Request<'a>, profile: &'a str) -> Known<'a> {
         profile,
         authority: request.authority,
         evidence: request.evidence,
+        plugins: request.plugins,
         anchors: request.anchors,
         catalogues: request.catalogues,
         statements: request.statements,

@@ -1,9 +1,7 @@
 //! What the caller gives beside the request: claims and what it vouches for, as JSON; and what is wrong with an input.
+use pkic_facts::json::{Entries, value_of};
 use pkic_facts::reject::Reject;
-use pkic_vocab::types::Type;
 use pkic_vocab::{CATALOGUE, FactDef, FactId, Subject, Value, limits};
-use serde::Deserialize;
-use serde::de::{Deserializer, MapAccess, Visitor};
 use std::fmt;
 
 /// Bytes of one JSON input: a fact has at most 32 kB, and few facts are long.
@@ -97,13 +95,13 @@ impl Given {
             let what = format!("{} bytes, the limit is {JSON_LEN_BYTES_MAX}", bytes.len());
             return Err(InputError::new(input, what, "give fewer facts"));
         }
-        let object: Object = serde_json::from_slice(bytes).map_err(|error| InputError {
+        let Entries(entries) = serde_json::from_slice(bytes).map_err(|error| InputError {
             input: input.to_owned(),
             line: (error.line() > 0).then(|| error.line()),
             what: error.to_string(),
             help: "write one JSON object from fact paths to values".to_owned(),
         })?;
-        let entries = object.0.into_iter().map(|(path, value)| read_entry(input, &path, &value, speaker));
+        let entries = entries.into_iter().map(|(path, value)| read_entry(input, &path, &value, speaker));
         Ok(Given { entries: entries.collect::<Result<_, _>>()? })
     }
 
@@ -131,7 +129,7 @@ fn read_entry(
         };
         return Err(InputError::new(input, format!("`{path}` cannot be given here"), help));
     }
-    let value = read_value(def.ty, value).map_err(|what| {
+    let value = value_of(def.ty, value).map_err(|what| {
         InputError::new(input, format!("`{path}`: {what}"), format!("its type is {}", def.ty.name()))
     })?;
     Ok((def.path, value))
@@ -163,69 +161,4 @@ fn distance(from: &str, to: &str) -> usize {
         row = next;
     }
     row.last().copied().unwrap_or_default()
-}
-
-/// Reads a value of a type from JSON. A field of a record that is null or missing is unknown.
-pub(crate) fn read_value(ty: Type, value: &serde_json::Value) -> Result<Value, String> {
-    let read = match (ty, value) {
-        (Type::Bool, serde_json::Value::Bool(value)) => Value::Bool(*value),
-        (Type::Int, serde_json::Value::Number(number)) => {
-            Value::Int(number.as_i64().ok_or_else(|| format!("`{number}` is no whole number of 64 bits"))?)
-        }
-        (Type::List(element), serde_json::Value::Array(values)) => {
-            if values.len() > limits::FACT_LIST_LEN_MAX {
-                return Err(format!("more than {} values", limits::FACT_LIST_LEN_MAX));
-            }
-            Value::List(values.iter().map(|value| read_value(*element, value)).collect::<Result<_, _>>()?)
-        }
-        (Type::Record(fields), serde_json::Value::Object(object)) => {
-            if let Some(name) =
-                object.keys().find(|name| fields.iter().all(|field| field.name != name.as_str()))
-            {
-                return Err(format!("no field `{name}`"));
-            }
-            let read = |field: &pkic_vocab::types::RecordField| {
-                let given = object.get(field.name).filter(|value| !value.is_null());
-                given.map(|value| read_value(field.ty, value)).transpose()
-            };
-            Value::Record(fields.iter().map(read).collect::<Result<_, _>>()?)
-        }
-        (Type::Bool | Type::Int | Type::List(_) | Type::Record(_), other) => {
-            return Err(format!("`{other}` is of another type"));
-        }
-        (_, serde_json::Value::String(text)) => Value::parse(ty, text)?,
-        (_, other) => return Err(format!("`{other}` is no string")),
-    };
-    if read.has_type(ty) { Ok(read) } else { Err("over a limit".to_owned()) }
-}
-
-/// A JSON object with its keys in order, each once.
-struct Object(Vec<(String, serde_json::Value)>);
-
-impl<'de> Deserialize<'de> for Object {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Object, D::Error> {
-        struct Keys;
-        impl<'de> Visitor<'de> for Keys {
-            type Value = Object;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("an object from fact paths to values")
-            }
-
-            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Object, A::Error> {
-                let mut entries: Vec<(String, serde_json::Value)> = Vec::new();
-                while let Some((key, value)) = map.next_entry::<String, serde_json::Value>()? {
-                    if entries.iter().any(|(seen, _)| *seen == key) {
-                        return Err(serde::de::Error::custom(format!("`{key}` stands twice")));
-                    }
-                    if entries.len() >= CATALOGUE.len() {
-                        return Err(serde::de::Error::custom("more entries than there are facts"));
-                    }
-                    entries.push((key, value));
-                }
-                Ok(Object(entries))
-            }
-        }
-        deserializer.deserialize_map(Keys)
-    }
 }

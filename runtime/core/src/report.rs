@@ -3,6 +3,7 @@
 //! Within a version, fields are added and never changed. A report is an account of a decision, not a permit: nothing
 //! reads one back in.
 use crate::draft::show_path;
+use pkic_facts::crypto::Sha256Digest;
 use pkic_facts::revocation::List;
 use pkic_vocab::time::{DAY_S, format_date};
 use pkic_vocab::types::Type;
@@ -228,12 +229,30 @@ pub struct Evidence {
     pub digest: String,
     /// Its format, where it was recognised.
     pub format: Option<&'static str>,
+    /// The sandboxed format that was asked; null for a built-in format.
+    pub plugin: Option<Plugin>,
     /// `verified`, `refused` or `unproven`.
     pub verdict: &'static str,
     /// Why it is not verified.
     pub why: Option<String>,
     /// Whether the facts of the decision come from it. At most one item has true.
     pub used: bool,
+}
+
+/// A sandboxed format.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Plugin {
+    /// The format's own name.
+    pub name: String,
+    /// Its module.
+    pub digest: String,
+}
+
+impl Plugin {
+    /// The format of that name and module.
+    pub fn new((name, digest): &(String, Sha256Digest)) -> Plugin {
+        Plugin { name: name.clone(), digest: digest.to_string() }
+    }
 }
 
 /// A catalogue and what became of it.

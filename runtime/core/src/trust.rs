@@ -1,6 +1,7 @@
 //! What a deployment holds of others: anchors, catalogues, statements. The policy says what of it counts.
 use crate::sealed::SealedFile;
 use pkic_audit::{Log, LogError};
+use pkic_evidence::plugin::Plugin;
 use pkic_facts::anchors::AnchorSet;
 use pkic_facts::envelope::peek;
 
@@ -24,6 +25,8 @@ pub struct Trusted {
     pub catalogues: Vec<Held>,
     /// Statements of people.
     pub statements: Vec<Held>,
+    /// Sandboxed formats.
+    pub plugins: Vec<Box<dyn Plugin>>,
 }
 
 impl Trusted {
@@ -46,6 +49,10 @@ impl Trusted {
 
     pub(crate) fn statements(&self) -> Vec<SealedFile<'_>> {
         self.statements.iter().map(Held::sealed).collect()
+    }
+
+    pub(crate) fn plugins(&self) -> Vec<&dyn Plugin> {
+        self.plugins.iter().map(AsRef::as_ref).collect()
     }
 }
 

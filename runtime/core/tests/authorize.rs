@@ -136,6 +136,7 @@ impl Case {
             profile: "acme.tls",
             authority: Some("acme.ca"),
             evidence,
+            plugins: &[],
             anchors: &self.device.anchors,
             catalogues: &[],
             statements: &[],

@@ -33,6 +33,7 @@ fn decide_with(program: Program, edit: impl FnOnce(&mut Request<'_>)) -> Result<
         operation: word(Words::Operation, "issue"),
         csr: &csr,
         evidence: &[],
+        plugins: &[],
         anchors: &anchors,
         catalogues: &[],
         statements: &[],

@@ -72,6 +72,7 @@ fn decided(program: Program, deployment: &str, activation: Option<&Activation>) 
         operation: word(Words::Operation, "issue"),
         csr: &csr,
         evidence: &evidence,
+        plugins: &[],
         anchors: &anchors,
         catalogues: &[],
         statements: &[],

@@ -2,7 +2,7 @@
 //!
 //! A fact's grade and basis follow from the door that it came in by, never from a parameter: [`Facts::claim`] makes
 //! claims, [`Facts::observe`] what the embedding CA vouches for, [`Facts::attest`] what a [`Verified`] statement says,
-//! [`Facts::witness`] what people state, and
+//! [`Facts::attest_decoded`] what a sandboxed format reads in verified bytes, [`Facts::witness`] what people state, and
 //! [`Facts::endorse`] what a catalogue says of a module that these identify, no better than they identify it.
 //! There is no door from a table, and none that raises a grade. Facts remember the request that they were made of:
 //! evidence is compared with that one, and with no other that a caller might hold.
@@ -14,8 +14,11 @@ use crate::verified::{Evidence, Provenance, Verified};
 use pkic_vocab::words::Words;
 use pkic_vocab::{BasisSet, Fact, FactId, FactTable, Grade, Path, Purpose, Source, Subject, Value};
 
+mod decoded;
 mod endorse;
 mod witness;
+
+pub use decoded::{Payload, PayloadDecoder, is_of_device};
 
 const REVOCATION: &str = "evidence.revocation";
 
@@ -145,6 +148,19 @@ pub struct Facts {
 struct Attested {
     provenance: Provenance,
     binding: Binding,
+    /// The sandboxed format that read them, where one did.
+    decoder: Option<Sha256Digest>,
+}
+
+/// A statement as it goes into the table, whoever read it.
+struct Heard<'a> {
+    format: &'static str,
+    /// The key that it is about, where it is about one.
+    key: Option<&'a [u8]>,
+    carried: Carried<'a>,
+    said: Emission,
+    speaker: Speaker,
+    decoder: Option<Sha256Digest>,
 }
 
 impl Default for Facts {
@@ -235,7 +251,27 @@ impl Facts {
         statement: &Verified<S>,
         nonce: Option<&[u8]>,
     ) -> Result<Binding, Reject> {
-        let provenance = statement.provenance();
+        let value = statement.value();
+        let mut said = Emission::default();
+        value.emit(&mut said);
+        let heard = Heard {
+            format: S::FORMAT,
+            key: Some(value.attested_key()),
+            carried: value.freshness(),
+            said,
+            speaker: S::SPEAKER,
+            decoder: None,
+        };
+        self.hear(evidence, statement.provenance(), heard, nonce)
+    }
+
+    fn hear(
+        &mut self,
+        evidence: &Evidence,
+        provenance: &Provenance,
+        heard: Heard<'_>,
+        nonce: Option<&[u8]>,
+    ) -> Result<Binding, Reject> {
         let item = self.provenance().map_or(evidence.digest(), Provenance::evidence);
         for found in [evidence.digest(), provenance.evidence()] {
             if found != item {
@@ -243,12 +279,15 @@ impl Facts {
             }
         }
         let origin = self.origin.as_ref();
-        let binding = bind(statement.value().attested_key(), origin)?;
-        let freshness = freshness(statement.value().freshness(), origin, nonce)?;
-        let mut said = Emission::default();
-        statement.value().emit(&mut said);
+        let binding = match (heard.key, origin) {
+            (Some(key), origin) => bind(key, origin)?,
+            (None, None) => Binding::NoRequest,
+            (None, Some(_)) => return Err(Reject::FieldMissing { field: "attested key" }),
+        };
+        let freshness = freshness(heard.carried, origin, nonce)?;
+        let mut said = heard.said;
         said.statement("module.weak-hash", Value::Bool(provenance.is_weak_hash()));
-        said.statement_word("evidence.format", Words::Format, S::FORMAT);
+        said.statement_word("evidence.format", Words::Format, heard.format);
         said.statement_word("evidence.freshness", Words::Freshness, freshness);
         said.statement("evidence.bound", Value::Bool(binding == Binding::RequestKey));
         said.statement("evidence.anchor.name", Value::Text(provenance.anchor().name.clone()));
@@ -258,17 +297,18 @@ impl Facts {
         table.sources.push(Source { name: evidence.name().to_owned(), digest: evidence.digest().0 });
         let purpose = provenance.anchor().purpose;
         for (path, value, basis) in said.entries {
-            let (grade, basis) = S::SPEAKER.grade(basis);
+            let (grade, basis) = heard.speaker.grade(basis);
             let fact = Fact { purpose, source, ..Fact::new(value, grade, basis) };
             put(&mut table, path, fact)?;
         }
+        let decoder = heard.decoder.or(self.decoded_by());
         let provenance = match self.provenance() {
             Some(held) => held.merged(provenance)?,
             None => provenance.clone(),
         };
         set_revocation(&mut table, provenance.revocation(), purpose, source)?;
         self.table = table;
-        self.attested = Some(Attested { provenance, binding });
+        self.attested = Some(Attested { provenance, binding, decoder });
         Ok(binding)
     }
 }

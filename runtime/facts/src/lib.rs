@@ -17,6 +17,7 @@ pub mod crypto;
 pub mod der;
 pub mod envelope;
 pub mod facts;
+pub mod json;
 pub mod path;
 pub mod reject;
 pub mod request;

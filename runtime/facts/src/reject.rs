@@ -4,6 +4,10 @@ use crate::crypto::Sha256Digest;
 use pkic_vocab::time::format_date;
 use std::fmt;
 
+mod plugin;
+
+pub use plugin::PluginFault;
+
 /// The stage of appraisal that refused. Negative vectors name it, so a wrong refusal does not pass for a right one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Stage {
@@ -365,6 +369,18 @@ pub enum Reject {
         /// The fact's path.
         path: &'static str,
     },
+    /// A sandboxed format did or said what it may not.
+    Plugin {
+        /// SHA-256 of the module.
+        module: Sha256Digest,
+        /// What it did.
+        fault: PluginFault,
+    },
+    /// The policy does not name this sandboxed format, so that nothing it says counts.
+    PluginNotPinned {
+        /// SHA-256 of the module.
+        module: Sha256Digest,
+    },
 }
 
 impl Reject {
@@ -419,6 +435,8 @@ impl Reject {
             Reject::PropertyRefused { .. } => ("property-refused", Stage::Profile),
             Reject::FactReserved { .. } => ("fact-reserved", Stage::Profile),
             Reject::ValueUnfit { .. } => ("value-unfit", Stage::Profile),
+            Reject::Plugin { fault, .. } => (fault.code(), fault.stage()),
+            Reject::PluginNotPinned { .. } => ("plugin-not-pinned", Stage::Format),
         }
     }
 }
@@ -540,6 +558,10 @@ impl fmt::Display for Reject {
             }
             Reject::FactReserved { path } => write!(f, "the fact `{path}` is not a caller's to say"),
             Reject::ValueUnfit { path } => write!(f, "the value does not fit the fact `{path}`"),
+            Reject::Plugin { module, fault } => write!(f, "the plugin `{module}` {fault}"),
+            Reject::PluginNotPinned { module } => {
+                write!(f, "the policy does not name the plugin `{module}` in `signers plugins`")
+            }
         }
     }
 }

@@ -6,7 +6,7 @@ use crate::output::{Answer, Outcome, Page};
 use crate::policy::{self, Trusted};
 use crate::report::decision::decision;
 use crate::suggest::nearest;
-use crate::{activation, challenge, files, inputs};
+use crate::{activation, challenge, files, inputs, plugins};
 use pkic_runtime::challenge::Nonce;
 use pkic_runtime::decide::{Request, decide};
 use pkic_runtime::input::Speaker;
@@ -35,12 +35,14 @@ pub(crate) fn run(arguments: &Evaluate, world: World) -> Outcome {
     let statements = inputs::sealed("statements", &arguments.statement)?;
     let activation = activation::read(circumstances.activation.as_deref())?;
     let issuer = issuer(arguments)?;
+    let plugins = plugins::load(&circumstances.plugins)?;
     let decided = decide(&Request {
         loaded: &loaded,
         profile: &arguments.profile,
         operation,
         csr: &csr,
         evidence: &evidence,
+        plugins: &plugins::borrowed(&plugins),
         anchors: &anchors,
         catalogues: &catalogues.iter().map(inputs::SealedBytes::file).collect::<Vec<_>>(),
         statements: &statements.iter().map(inputs::SealedBytes::file).collect::<Vec<_>>(),

@@ -5,9 +5,10 @@ use crate::cli::{Evidence, EvidenceShow, ShowFormat};
 use crate::failure::{Exit, Failure};
 use crate::output::{Answer, Outcome, Page, inert};
 use crate::report::facts::fact_rows;
-use crate::{activation, files, inputs};
+use crate::{activation, files, inputs, plugins};
 use pkic_evidence::appraise::{Appraisal, Input, Verdict, appraise, refuse};
 use pkic_evidence::formats::{FORMATS, by_name};
+use pkic_evidence::plugin::{self, Plugin};
 use pkic_facts::challenge::Asked;
 use pkic_facts::facts::Binding;
 use pkic_facts::reject::{Reject, Stage};
@@ -36,14 +37,29 @@ pub(crate) fn run(what: &Evidence, world: World) -> Outcome {
     match what {
         Evidence::Show(arguments) => show(arguments, world),
         Evidence::Challenge(arguments) => challenge::run(arguments, world),
-        Evidence::Formats => Ok(Answer::new(formats(), Exit::Holds)),
+        Evidence::Formats(named) => Ok(Answer::new(formats(&plugins::load(named)?), Exit::Holds)),
     }
 }
 
-fn formats() -> Page {
+/// The built-in formats, then the sandboxed ones that were named, or that this build has no sandbox for any.
+fn formats(plugins: &[Box<dyn Plugin>]) -> Page {
     let mut page = Page::default();
-    let rows: Vec<Vec<String>> =
-        FORMATS.iter().map(|format| vec![format.name.to_owned(), format.source.to_owned()]).collect();
+    let row = |name: &str, source: &str| vec![name.to_owned(), source.to_owned()];
+    let mut rows: Vec<Vec<String>> = FORMATS.iter().map(|format| row(format.name, format.source)).collect();
+    if cfg!(not(feature = "plugins")) {
+        rows.push(row(plugin::NAME, "not built: sandboxed formats (docs/plugins.md)"));
+    }
+    for plugin in plugins {
+        let facts: Vec<&str> = plugin.declared().iter().map(|fact| fact.def().path).collect();
+        let what = format!(
+            "`{}`, {} in {}: {}",
+            plugin.name(),
+            plugin.digest(),
+            plugin.envelope().name(),
+            facts.join(" ")
+        );
+        rows.push(row(plugin::NAME, &what));
+    }
     page.table("", &rows);
     page
 }
@@ -65,11 +81,20 @@ fn show(arguments: &EvidenceShow, world: World) -> Outcome {
         nonce: nonce.as_deref(),
         activation: activation.as_ref(),
     };
+    let plugins = plugins::load(&arguments.circumstances.plugins)?;
+    let by_plugin = plugin::detect(&plugins::borrowed(&plugins), &input);
+    let appraise = |input: &Input<'_>| match by_plugin {
+        Some(named) => plugin::appraise(named, input),
+        None => appraise(input),
+    };
     let appraisal = match &returned {
         None => appraise(&input),
         Some(returned) => match returned.challenge.check(&returned.key, &asked(arguments, now)?) {
             Ok(nonce) => appraise(&Input { nonce: Some(nonce), ..input }),
-            Err(reject) => refuse(&input, reject),
+            Err(reject) => match by_plugin {
+                Some(named) => plugin::refuse(named, &input, reject),
+                None => refuse(&input, reject),
+            },
         },
     };
     let exit = Exit::finding_if(appraisal.verdict != Verdict::Verified);
@@ -113,6 +138,7 @@ struct Report<'a> {
     at: String,
     evidence: String,
     format: Option<&'a str>,
+    plugin: Option<pkic_runtime::report::Plugin>,
     verdict: &'a str,
     stage: Option<&'a str>,
     code: Option<&'a str>,
@@ -140,6 +166,7 @@ fn report<'a>(
         at: pkic_runtime::report::moment(now),
         evidence: appraisal.evidence.to_string(),
         format: appraisal.format,
+        plugin: appraisal.plugin.as_ref().map(pkic_runtime::report::Plugin::new),
         verdict: appraisal.verdict.name(),
         stage: appraisal.verdict.stage().map(|stage| stage.name()),
         code: reason.map(|reject| reject.code()),
@@ -171,6 +198,9 @@ fn human(page: &mut Page, arguments: &EvidenceShow, appraisal: &Appraisal, now: 
         vec!["digest".to_owned(), appraisal.evidence.to_string()],
         vec!["as of".to_owned(), time::format_date(now)],
     ];
+    if let Some((name, digest)) = &appraisal.plugin {
+        rows.push(vec!["plugin".to_owned(), format!("{name} ({digest})")]);
+    }
     if let Some(anchor) = appraisal.anchor() {
         rows.push(vec!["anchor".to_owned(), format!("{} ({})", inert(&anchor.name), anchor.purpose.name())]);
     }

@@ -279,6 +279,7 @@ impl Bench {
                 operation: Words::Operation.word("issue").unwrap(),
                 csr: &csr,
                 evidence: &evidence,
+                plugins: &[],
                 anchors: &anchors,
                 catalogues: &catalogues,
                 statements: &statements,

@@ -219,6 +219,8 @@ fn revocation(page: &mut Page, report: &Report) {
 fn evidence(page: &mut Page, report: &Report) {
     let lines = report.evidence.iter().map(|item| {
         let format = item.format.unwrap_or("unknown format");
+        let plugin = item.plugin.as_ref().map(|plugin| format!(" `{}` {}", plugin.name, plugin.digest));
+        let format = format!("{format}{}", plugin.unwrap_or_default());
         let used = if item.used { ", used" } else { "" };
         let why = item.why.as_ref().map(|why| format!(": {why}")).unwrap_or_default();
         format!("{} ({format}): {}{used}{why}", item.name, item.verdict)

@@ -4,9 +4,9 @@
 //! of its value; the value itself stands in the part that can be erased. Reading puts the two together again, and says
 //! which rows cannot be.
 use crate::draft::show_path;
-use crate::input::read_value;
 use crate::report;
 use pkic_facts::crypto::Sha256Digest;
+use pkic_facts::json::value_of;
 use pkic_vocab::{BasisSet, CATALOGUE, Fact, FactId, FactTable, Grade, Path, Purpose, Slot, Source, limits};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -150,7 +150,7 @@ impl Table {
             };
             let unfit = |what: String| format!("`{shown}`: {what}");
             let fact = Fact {
-                value: read_value(path.fact.def().ty, &value).map_err(unfit)?,
+                value: value_of(path.fact.def().ty, &value).map_err(unfit)?,
                 grade: Grade::from_name(grade).ok_or_else(|| unfit(format!("no grade `{grade}`")))?,
                 basis: row.basis().map_err(unfit)?,
                 purpose: row.purpose().map_err(unfit)?,

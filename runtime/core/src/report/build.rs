@@ -1,6 +1,6 @@
 //! From a decision to its report.
 use super::{
-    AuthorityKey, Catalogue, Evidence, Exception, Inputs, LeftOut, Obligation, Report, Requirement,
+    AuthorityKey, Catalogue, Evidence, Exception, Inputs, LeftOut, Obligation, Plugin, Report, Requirement,
     RevocationList, Seal, Statement, VERSION, Warning, Way,
 };
 use crate::appraise::Item;
@@ -145,6 +145,7 @@ fn evidence(item: &Item) -> Evidence {
         name: item.evidence.name().to_owned(),
         digest: item.evidence.digest().to_string(),
         format: item.format,
+        plugin: item.plugin.as_ref().map(Plugin::new),
         verdict: item.verdict.name(),
         why: item.verdict.reason().map(ToString::to_string),
         used: item.used,

@@ -13,6 +13,7 @@ use pkic_facts::request::CertificationRequest;
 use pkic_runtime::authority::{Authority, AuthorityError};
 use pkic_runtime::bundle::Loaded;
 use pkic_runtime::ca::{Act, Ca, Founding, IssueError, Issued, Order, Outside, Place, Signed, request_of};
+use pkic_runtime::challenge::Nonce;
 use pkic_runtime::input::Given;
 use pkic_runtime::record::Locations;
 use pkic_runtime::trust::Trusted;

@@ -153,6 +153,7 @@ fn run_row(
         operation: test.operation,
         csr: &fixture.csr,
         evidence: &fixture.evidence,
+        plugins: &[],
         anchors: &fixture.anchors,
         catalogues: &[],
         statements: &[],

@@ -1,0 +1,164 @@
+//! Plugins by the binary: they count where the policy names the module, with their own basis; and without the feature there
+//! is no option for them.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic, missing_docs)]
+#![allow(unreachable_pub)]
+mod work;
+
+use work::Work;
+
+#[cfg(not(feature = "plugins"))]
+#[test]
+fn a_build_without_a_sandbox_has_no_plugins_and_says_so() {
+    let work = Work::new("no-plugins");
+    work.write("widget.wasm", b"\0asm\x01\0\0\0");
+    let (code, text) = work.pkic("evidence formats");
+    assert_eq!(code, 0);
+    assert!(text.lines().any(|line| line.starts_with("plugin ") && line.contains("not built")), "{text}");
+    for command in ["evidence formats", "evidence show widget.wasm"] {
+        let (code, text) = work.pkic(&format!("{command} --plugin widget.wasm"));
+        assert_eq!(code, 2);
+        assert!(text.contains("--plugin"), "{text}");
+    }
+}
+
+#[cfg(feature = "plugins")]
+mod with_a_sandbox {
+    use super::Work;
+
+    const MODULE: &[u8] = include_bytes!("../../../backends/plugin/guest/yubikey_piv.wasm");
+    const POLICY: &str = r#"edition 2026
+policy example.plug "1.0.0"
+PLUGINS
+profile device {
+    role device-local
+    operations [issue]
+    key.storage in [se.token] GRADE
+    origin: key.origin == generated
+    bound: evidence.bound == true
+    contents {
+        validity <= 1y default 90d
+        subject.common-name
+        key-usage critical == [digital-signature]
+    }
+}
+"#;
+    /// A token's certificate without the certificate of its device: the built-in format takes it for none of its own.
+    const EXTENSIONS: &str = "1.3.6.1.4.1.41482.3.3=DER:050403\n1.3.6.1.4.1.41482.3.7=DER:02020102\n\
+                              1.3.6.1.4.1.41482.3.8=DER:0202\n";
+    const NAME: &str = "[req]\nprompt = no\ndistinguished_name = dn\n[dn]\nCN = YubiKey PIV Attestation 9a\n";
+
+    fn digest(work: &Work, arguments: &str) -> String {
+        work.openssl(arguments);
+        let hex = String::from_utf8(work.openssl("dgst -sha256 -r bytes")).unwrap();
+        format!("sha256:{}", hex.split(' ').next().unwrap())
+    }
+
+    /// A token under a root of its own, two requests, and the module.
+    fn token(name: &str) -> Work {
+        let work = Work::new(name);
+        work.write("name.cnf", NAME);
+        work.write("extensions.cnf", EXTENSIONS);
+        work.write("piv.wasm", MODULE);
+        std::fs::create_dir_all(work.0.join("anchors")).unwrap();
+        let key = "-newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes";
+        work.openssl(&format!(
+            "req -x509 {key} -subj /CN=root -keyout root.key -out anchors/root.pem -days 36500"
+        ));
+        for name in ["own", "other"] {
+            work.openssl(&format!("req -new {key} -config name.cnf -keyout {name}.key -out {name}.csr.pem"));
+        }
+        let issue =
+            "x509 -req -in own.csr.pem -CA anchors/root.pem -CAkey root.key -set_serial 7 -days 36500";
+        work.openssl(&format!("{issue} -extfile extensions.cnf -out slot.pem"));
+        anchors(&work, "");
+        work
+    }
+
+    fn anchors(work: &Work, more: &str) {
+        let root = digest(work, "pkey -in root.key -pubout -outform DER -out bytes");
+        let entry =
+            format!("[[anchor]]\nname = \"root\"\nspki = \"{root}\"\npurpose = \"production\"\n{more}");
+        work.write("anchors/anchors.toml", entry);
+    }
+
+    fn named(name: &str, module: &str) -> String {
+        format!("signers plugins \"{name}\" {{\n    signer \"release\" spki \"{module}\"\n}}")
+    }
+
+    /// Exit code and decision in JSON.
+    fn decide(work: &Work, plugins: &str, grade: &str, request: &str) -> (i32, serde_json::Value) {
+        work.write("plug.pki", POLICY.replace("PLUGINS", plugins).replace("GRADE", grade));
+        let what = "evaluate --policy plug.pki --profile device --evidence slot.pem --anchors anchors --plugin piv.wasm";
+        let (code, text) =
+            work.pkic(&format!("{what} --csr {request}.csr.pem --at 2080-01-01T12:00:00Z --format json"));
+        (code, serde_json::from_str(&text).unwrap_or_else(|_| panic!("{text}")))
+    }
+
+    #[test]
+    fn a_plugin_counts_where_the_policy_names_the_module() {
+        let work = token("plugin-named");
+        work.write("bytes", MODULE);
+        let module = digest(&work, "version");
+        let ours = named("yubikey-piv", &module);
+        let (code, decision) = decide(&work, &ours, "", "own");
+        assert_eq!(code, 0, "{decision:#}");
+        let item = &decision["evidence"][0];
+        assert_eq!((&item["format"], &item["verdict"]), (&"plugin".into(), &"verified".into()));
+        assert_eq!(item["plugin"], serde_json::json!({"name": "yubikey-piv", "digest": module}));
+        let of_other_bytes = named("yubikey-piv", &format!("sha256:{}", "0".repeat(64)));
+        for plugins in
+            ["", of_other_bytes.as_str(), &named("another", &module), &ours.replace("plugins", "verifiers")]
+        {
+            let (code, decision) = decide(&work, plugins, "", "own");
+            let item = &decision["evidence"][0];
+            assert_eq!((code, &item["verdict"]), (1, &"refused".into()), "{plugins}");
+            assert!(item["why"].as_str().unwrap().contains("does not name the plugin"), "{plugins}");
+            assert_eq!(item["plugin"]["digest"], module.as_str(), "{plugins}");
+            let facts = decision["facts"].as_array().unwrap();
+            assert!(facts.iter().all(|fact| fact["grade"] != "attested"), "{plugins}");
+        }
+        let (code, decision) = decide(&work, &ours, "", "other");
+        assert_eq!(code, 1);
+        assert!(decision["evidence"][0]["why"].as_str().unwrap().contains("is about the key"));
+        anchors(&work, "formats = [\"yubikey-piv\"]\n");
+        assert_eq!(decide(&work, &ours, "", "own").0, 1, "the anchor is for another format");
+        anchors(&work, "formats = [\"plugin\"]\n");
+        assert_eq!(decide(&work, &ours, "", "own").0, 0);
+    }
+
+    #[test]
+    fn a_policy_that_asks_for_another_basis_takes_nothing_from_a_plugin() {
+        let work = token("plugin-basis");
+        work.write("bytes", MODULE);
+        let ours = named("yubikey-piv", &digest(&work, "version"));
+        assert_eq!(decide(&work, &ours, "@ attested by plugin", "own").0, 0);
+        for basis in ["statement", "practice", "[statement, practice, catalogue]", "verifier"] {
+            let (code, decision) = decide(&work, &ours, &format!("@ attested by {basis}"), "own");
+            assert_eq!(code, 1, "{basis}");
+            let refusing: Vec<&serde_json::Value> = decision["requirements"]
+                .as_array()
+                .unwrap()
+                .iter()
+                .filter(|requirement| requirement["result"] != "satisfied")
+                .map(|requirement| &requirement["id"])
+                .collect();
+            assert_eq!(refusing, ["key.storage"], "{basis}");
+        }
+    }
+
+    #[test]
+    fn show_and_formats_name_the_plugin() {
+        let work = token("plugin-shown");
+        work.write("bytes", MODULE);
+        let module = digest(&work, "version");
+        let (code, text) = work.pkic("evidence formats --plugin piv.wasm");
+        assert!(code == 0 && text.contains("`yubikey-piv`") && text.contains(&module), "{text}");
+        let show = "evidence show slot.pem --anchors anchors --at 2080-01-01 --csr own.csr.pem";
+        assert_eq!(work.pkic(show).0, 1, "no built-in format takes it");
+        let (code, text) = work.pkic(&format!("{show} --plugin piv.wasm"));
+        assert!(code == 0 && text.contains("VERIFIED") && text.contains(&module), "{text}");
+        work.write("foreign.cwasm", b"\x7fELF\x02\x01\x01");
+        let (code, text) = work.pkic(&format!("{show} --plugin foreign.cwasm"));
+        assert!(code == 2 && text.contains("machine code"), "{text}");
+    }
+}

@@ -165,8 +165,9 @@ fn folder(files: &[&KeyPair], listed: &[&KeyPair], format: &str) -> AnchorSet {
 fn a_key_that_is_listed_and_stands_among_the_anchors_needs_no_key_beside_the_token() {
     let (attester, other) = (key(), key());
     let token = cose_sign1(&generic(), &attester);
-    let alone =
-        |anchors: &AnchorSet| appraise_with(&[token.clone()], None, anchors, Some(&[7; 32]), NOW, None);
+    let alone = |anchors: &AnchorSet| {
+        appraise_with(std::slice::from_ref(&token), None, anchors, Some(&[7; 32]), NOW, None)
+    };
     let both = [&other, &attester];
     assert_eq!(alone(&folder(&both, &both, "eat")).verdict.name(), "verified");
     let unlisted = alone(&folder(&both, &[], "eat"));

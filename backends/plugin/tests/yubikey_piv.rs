@@ -213,7 +213,7 @@ fn both_ways_give_the_same_facts_of_real_tokens() {
         let carried = |oid: &str| request.extension(oid).map(|extension| extension.value.clone());
         let slot = carried("1.3.6.1.4.1.41482.3.11").or_else(|| carried("1.3.6.1.4.1.41482.3.1")).unwrap();
         let device = carried("1.3.6.1.4.1.41482.3.2").unwrap();
-        let built_in = appraise_with(&[file.clone()], Some(&file), &anchors, None, NOW, None);
+        let built_in = appraise_with(std::slice::from_ref(&file), Some(&file), &anchors, None, NOW, None);
         let item = Item {
             parts: vec![slot, device],
             request: Some(file.clone()),

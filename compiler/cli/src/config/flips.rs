@@ -336,7 +336,8 @@ fn flips(section: &str, key: &str, bench: &Bench) -> Vec<Value> {
         ("store", "pin-source") => text(&["env:HOME", "file:own.pem"]),
         (
             "store",
-            "module" | "token" | "device" | "connector" | "endpoint" | "region" | "profile" | "credentials",
+            "module" | "token" | "device" | "connector" | "endpoint" | "region" | "profile" | "vault"
+            | "key-ring",
         ) => text(&["own.pem", "other"]),
         ("store", "auth-key-id") => vec![Value::from(1), Value::from(2)],
         ("authority", "store") => text(&["other", "files"]),

@@ -1,13 +1,12 @@
 //! A path that was not searched is no path.
-use pkic_facts::anchors::AnchorRef;
-use pkic_facts::certificate::Certificate;
 use pkic_facts::crypto::Sha256Digest;
 use pkic_facts::path::VerifiedPath;
 use pkic_facts::revocation::Revocation;
+use pkic_facts::verified::trail::Chain;
+use std::sync::Arc;
 
-fn forge(evidence: Sha256Digest, leaf: Certificate, anchor: AnchorRef) -> VerifiedPath {
-    let (issuers, revocation) = (Vec::new(), Revocation::Good);
-    VerifiedPath { evidence, leaf, issuers, anchor, now: 0, not_after: None, revocation }
+fn forge(evidence: Sha256Digest, chain: Arc<Chain>) -> VerifiedPath {
+    VerifiedPath { evidence, chain, now: 0, not_after: None, revocation: Revocation::Good }
 }
 
 fn main() {}

@@ -41,7 +41,7 @@ pub fn authorize_revocation(
         set(&mut table, path, value.clone(), Grade::Observed)?;
     }
     table.close();
-    let account = decide(loaded, profile, issuer, table, FactTable::new(), None, ask, now)?;
+    let (account, _) = decide(loaded, profile, issuer, table, FactTable::new(), None, ask, now)?;
     Ok(Box::new(account))
 }
 
@@ -80,9 +80,10 @@ pub fn authorize_list(
     table.close();
     let tbs = draft.into_tbs();
     let digest = Some(Sha256Digest::of(&tbs));
-    let account = decide(loaded, profile, issuer, table, signer_facts, digest, ask, now)?;
+    let (account, exceptions_end) = decide(loaded, profile, issuer, table, signer_facts, digest, ask, now)?;
     let ends = signer.ends().into_iter().chain([
         loaded.seal().map(|seal| seal.manifest.stale_after),
+        exceptions_end,
         authorize::last_second_of_rules(program, profile, now),
         authorize::last_second_of_rules(program, signer_profile, now),
     ]);
@@ -117,9 +118,9 @@ fn decide(
     tbs: Option<Sha256Digest>,
     ask: &Ask<'_>,
     now: i64,
-) -> Result<Account, Box<Refusal>> {
+) -> Result<(Account, Option<i64>), Box<Refusal>> {
     issuer.describe(&mut table).map_err(Refusal::DraftUnread)?;
-    let (report, failing) = {
+    let (report, failing, exceptions_end) = {
         let decision = pkic_eval::evaluate(loaded.program(), &table, ask, now);
         let context = Context {
             loaded,
@@ -138,11 +139,11 @@ fn decide(
             now,
         };
         let failing = (!decision.is_permit()).then(|| decision.failing());
-        (report::report(&decision, &context), failing)
+        (report::report(&decision, &context), failing, authorize::exceptions_end(&decision))
     };
     let account = Account { report, facts: table, signer_facts };
     match failing {
-        None => Ok(account),
+        None => Ok((account, exceptions_end)),
         Some(failing) => Err(Box::new(Refusal::Policy { failing, account: Box::new(account) })),
     }
 }

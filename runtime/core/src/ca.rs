@@ -447,8 +447,8 @@ impl Ca {
             key: authority.key(),
             particulars: Sha256Digest::of(&particulars).to_string(),
         };
-        let exception = account.report.exception.as_ref().map(|exception| exception.name.as_str());
-        let spends = nonce_spend(order.nonce).into_iter().chain(approved.spends(exception)).collect();
+        let spends =
+            nonce_spend(order.nonce).into_iter().chain(approved.spends(account.exception())).collect();
         let mut entry = self.entry("intent", Part::Opens, now, spends, json(&intent)?);
         entry.sequences = self.sequences(account);
         entry.objects.push(issuer);

@@ -28,6 +28,13 @@ pub struct Account {
     pub signer_facts: FactTable,
 }
 
+impl Account {
+    /// The exception that the decision used: one use of it is spent.
+    pub(crate) fn exception(&self) -> Option<&str> {
+        self.report.exception.as_ref().map(|exception| exception.name.as_str())
+    }
+}
+
 /// Bytes that a spent permit leaves to be signed. Only [`Permit::spend`] makes it.
 #[derive(Debug, PartialEq, Eq)]
 #[must_use = "the permit is spent and these bytes are not signed"]

@@ -102,7 +102,7 @@ impl Ca {
             reason: reason.map(|reason| reason.name().to_owned()),
             particulars: Sha256Digest::of(&particulars).to_string(),
         };
-        let spends = approved.spends(None);
+        let spends = approved.spends(account.exception());
         let entry = self.entry("revoked", Part::Whole, now, spends, json(&revocation)?);
         Ok(self.log.append_beside(&particulars, |_| Ok::<_, LogError>(entry))?)
     }
@@ -157,7 +157,7 @@ impl Ca {
             key: authority.key(),
             particulars: Sha256Digest::of(&particulars).to_string(),
         };
-        let spends = approved.spends(None);
+        let spends = approved.spends(permit.account().exception());
         let mut entry = self.entry("list-intent", Part::Opens, now, spends, json(&intent)?);
         entry.objects.push(issuer);
         let Written { index, .. } = self.append_intent(entry, &particulars)?;

@@ -4,6 +4,7 @@ use super::{
     RevocationList, Seal, Statement, VERSION, Warning, Way,
 };
 use crate::appraise::Item;
+use crate::authorize::SignerFacts;
 use crate::bundle::{self, Loaded};
 use crate::catalogues::Consulted;
 use crate::draft::Draft;
@@ -14,6 +15,7 @@ use pkic_facts::revocation::List;
 use pkic_ir::{Authority, Citation, Origin, Program, Strength};
 use pkic_vocab::obligations::OBLIGATIONS;
 use pkic_vocab::{FactTable, Word, limits};
+use std::collections::BTreeSet;
 
 /// What a report tells beside the decision itself.
 #[derive(Debug, Clone, Copy)]
@@ -34,8 +36,8 @@ pub(crate) struct Context<'a> {
     pub(crate) draft: Result<Option<&'a Draft>, &'a str>,
     /// SHA-256 of the bytes that would be signed.
     pub(crate) tbs: Option<Sha256Digest>,
-    /// Whether the key of the authority was judged before, and is what its profile asks for.
-    pub(crate) is_authority_key_judged: bool,
+    /// What is known of the authority's key, where that was judged before and is what its profile asks for.
+    pub(crate) signer: Option<&'a SignerFacts>,
     pub(crate) now: i64,
 }
 
@@ -107,10 +109,7 @@ fn statement(heard: &Heard) -> Statement {
 fn authority_key(authority: &Authority, context: &Context<'_>) -> AuthorityKey {
     let profiles = &context.program().profiles;
     let profile = authority.certified_as.and_then(|index| profiles.get(usize::try_from(index).ok()?));
-    AuthorityKey {
-        judged: context.is_authority_key_judged,
-        profile: profile.map(|profile| profile.name.clone()),
-    }
+    AuthorityKey { judged: context.signer.is_some(), profile: profile.map(|profile| profile.name.clone()) }
 }
 
 fn seal(seal: &bundle::Seal) -> Seal {
@@ -128,6 +127,9 @@ fn inputs(context: &Context<'_>) -> Inputs {
     let (_, revocation) = context.revocation;
     let taken = context.catalogues.iter().filter(|consulted| consulted.edition.is_some());
     let heard = context.statements.iter().filter(|heard| !heard.facts.is_empty());
+    let of_items = context.items.iter().filter_map(|item| item.plugin.as_ref().map(|(_, digest)| *digest));
+    let of_signer = context.signer.and_then(|signer| signer.facts().decoded_by());
+    let plugins: BTreeSet<Sha256Digest> = of_items.chain(of_signer).collect();
     Inputs {
         program: context.loaded.digest().to_string(),
         anchors: context.anchors.map(|digest| digest.to_string()),
@@ -135,6 +137,7 @@ fn inputs(context: &Context<'_>) -> Inputs {
         statements: heard.map(|heard| heard.digest.to_string()).collect(),
         revocation: revocation.map(|digest| digest.to_string()),
         evidence: context.items.iter().map(|item| item.evidence.digest().to_string()).collect(),
+        plugins: plugins.iter().map(ToString::to_string).collect(),
         csr: context.csr.map(|digest| digest.to_string()),
         tbs: context.tbs.map(|digest| digest.to_string()),
     }

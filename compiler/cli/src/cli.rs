@@ -349,6 +349,9 @@ pub(crate) struct StoreProbe {
     /// One key alone
     #[arg(long, value_name = "URI", requires = "name")]
     pub(crate) key: Option<String>,
+    /// What evidence of the keys answers, in hexadecimal digits [default: fresh random octets]
+    #[arg(long, value_name = "HEX")]
+    pub(crate) nonce: Option<String>,
     /// Hold the store against everything that pkic expects of one, by signing with the key
     #[arg(long)]
     pub(crate) suite: bool,

@@ -1,6 +1,8 @@
 //! Opening key stores: one line for each kind that this binary was built with.
 use crate::config::schema::StoreKind;
 use crate::config::{At, Setting, Store};
+#[cfg(feature = "tpm")]
+use crate::files;
 use pkic_backend::error::{Problem, StoreError};
 use pkic_backend::guard::Guarded;
 use pkic_backend::secret::SecretSource;
@@ -10,6 +12,10 @@ use pkic_backend_pkcs11::{Modules, Pkcs11Store};
 #[cfg(feature = "cloud")]
 use pkic_backend_rest::machine::ThisMachine;
 use pkic_backend_software::SoftwareStore;
+#[cfg(feature = "tpm")]
+use pkic_facts::certificate::Certificate;
+#[cfg(feature = "tpm")]
+use pkic_vocab::limits;
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -98,13 +104,25 @@ fn pkcs11(stores: &Stores, store: &Store) -> Result<Opened, StoreError> {
 
 #[cfg(feature = "tpm")]
 fn tpm(_: &Stores, store: &Store) -> Result<Opened, StoreError> {
+    let attestation_key = store.text("attestation-key").map(|text| KeyUri::parse(text, store.dialect));
     let config = pkic_backend_tpm::Config {
         tcti: store.text("device").unwrap_or_default().to_owned(),
         directory: store.path("directory").map(PathBuf::from),
         auth: store.pin()?,
+        attestation_key: attestation_key.transpose()?,
         ..pkic_backend_tpm::Config::default()
     };
-    Ok(Arc::new(pkic_backend_tpm::TpmStore::open(config)?))
+    let opened = pkic_backend_tpm::TpmStore::open(config)?;
+    let Some(path) = store.path("attestation-chain") else { return Ok(Arc::new(opened)) };
+    let unfit = |what: String| {
+        let help = "give the certificate of the attestation key, then those above it";
+        StoreError::new(Problem::File, files::shown(path), what, help)
+    };
+    let bytes =
+        files::read_bytes(path, limits::EVIDENCE_LEN_BYTES_MAX).map_err(|error| unfit(error.to_string()))?;
+    let chain = Certificate::all_from_file(&bytes).map_err(|reject| unfit(reject.to_string()))?;
+    let chain = chain.iter().map(|certificate| certificate.raw().to_vec()).collect();
+    Ok(Arc::new(opened.vouched_by(pkic_backend_tpm::Vouching::Certificate(chain))))
 }
 
 #[cfg(feature = "yubihsm")]

@@ -6,12 +6,21 @@ use crate::failure::{Exit, Failure};
 use crate::output::{Answer, Outcome, Page, inert};
 use crate::report::human::number;
 use crate::stores::{self, Opened, Stores};
-use pkic_backend::error::StoreError;
+use crate::{clock, inputs, randomness};
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use pkic_backend::error::{Problem, StoreError};
 use pkic_backend::store::{Identity, Signer as _};
 use pkic_backend::suite;
 use pkic_backend::uri::{Dialect, KeyUri};
+use pkic_evidence::{Input, appraise};
+use pkic_facts::anchors::AnchorSet;
 use pkic_facts::crypto::Sha256Digest;
+use pkic_facts::verified::Evidence;
 use serde::Serialize;
+
+/// Octets of a nonce that nobody gave: what SHA-256 has.
+const NONCE_LEN_BYTES: usize = 32;
 
 /// Runs the command.
 pub(crate) fn run(what: &Command, world: World) -> Outcome {
@@ -23,12 +32,19 @@ pub(crate) fn run(what: &Command, world: World) -> Outcome {
 fn probe(arguments: &StoreProbe, world: World) -> Outcome {
     let stores = Stores::default();
     let mut probed = Vec::new();
+    let nonce = match inputs::nonce(arguments.nonce.as_deref())? {
+        Some(nonce) => nonce,
+        None => randomness::octets::<NONCE_LEN_BYTES>()?.to_vec(),
+    };
+    let now = inputs::moment(None, world.now.or_else(clock::now))?;
     if let Some(text) = &arguments.uri {
         let uri = KeyUri::parse(text, Dialect::Rfc7512)?;
         let store = stores::of_uri(&uri)?;
-        probed.push(one(&stores, &store, std::slice::from_ref(&uri), arguments.suite));
+        let against = Against { anchors: AnchorSet::default(), nonce, now };
+        probed.push(one(&stores, &store, std::slice::from_ref(&uri), &against, arguments.suite));
     } else {
         let deployment = Deployment::load(&arguments.config, world)?;
+        let against = Against { anchors: deployment.inputs.trust()?, nonce, now };
         let chosen: Vec<&Store> = match &arguments.name {
             Some(name) => vec![deployment.store(name)?],
             None => deployment.stores.values().collect(),
@@ -45,9 +61,9 @@ fn probe(arguments: &StoreProbe, world: World) -> Outcome {
             };
             let is_all = arguments.key.is_none();
             probed.push(if is_all {
-                whole(&stores, store, &wanted, arguments.suite)
+                whole(&stores, store, &wanted, &against, arguments.suite)
             } else {
-                one(&stores, store, &wanted, arguments.suite)
+                one(&stores, store, &wanted, &against, arguments.suite)
             });
         }
     }
@@ -69,12 +85,12 @@ fn own_keys(deployment: &Deployment, store: &Store) -> Vec<KeyUri> {
 }
 
 /// Every key that the store lists; the suite runs with `wanted`.
-fn whole(stores: &Stores, store: &Store, wanted: &[KeyUri], is_suite: bool) -> Probed {
+fn whole(stores: &Stores, store: &Store, wanted: &[KeyUri], against: &Against, is_suite: bool) -> Probed {
     let mut probed = Probed::of(store);
     let Some(opened) = probed.open(stores, store) else { return probed };
     match opened.list() {
         Ok(listed) => {
-            let keys = listed.iter().map(|listed| Key::of(store, &opened, &listed.uri));
+            let keys = listed.iter().map(|listed| Key::of(store, &opened, &listed.uri, against));
             probed.keys = keys.collect();
         }
         Err(error) => probed.fail(&error),
@@ -86,14 +102,21 @@ fn whole(stores: &Stores, store: &Store, wanted: &[KeyUri], is_suite: bool) -> P
 }
 
 /// The keys at these URIs alone.
-fn one(stores: &Stores, store: &Store, wanted: &[KeyUri], is_suite: bool) -> Probed {
+fn one(stores: &Stores, store: &Store, wanted: &[KeyUri], against: &Against, is_suite: bool) -> Probed {
     let mut probed = Probed::of(store);
     let Some(opened) = probed.open(stores, store) else { return probed };
-    probed.keys = wanted.iter().map(|uri| Key::of(store, &opened, uri)).collect();
+    probed.keys = wanted.iter().map(|uri| Key::of(store, &opened, uri, against)).collect();
     if is_suite {
         probed.suites = wanted.iter().map(|uri| Suite::of(&opened, uri)).collect();
     }
     probed
+}
+
+/// What the evidence of keys is held against.
+struct Against {
+    anchors: AnchorSet,
+    nonce: Vec<u8>,
+    now: i64,
 }
 
 /// `docs/store-probe.schema.json`.
@@ -143,7 +166,25 @@ struct Key {
     facts: Vec<Observation>,
     attests: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
+    evidence: Option<Made>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     error: Option<Trouble>,
+}
+
+/// Evidence that the device made about a key, and what the deployment's anchors make of it.
+#[derive(Serialize)]
+#[serde(rename_all = "kebab-case")]
+struct Made {
+    format: Option<&'static str>,
+    digest: String,
+    nonce: String,
+    /// Base64.
+    parts: Vec<String>,
+    verdict: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    why: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    freshness: Option<&'static str>,
 }
 
 #[derive(Serialize)]
@@ -244,20 +285,27 @@ impl Is {
 }
 
 impl Key {
-    fn of(store: &Store, opened: &Opened, uri: &KeyUri) -> Key {
+    fn of(store: &Store, opened: &Opened, uri: &KeyUri, against: &Against) -> Key {
         let mut key = Key {
             uri: uri.to_string(),
             spki: None,
             schemes: Vec::new(),
             facts: Vec::new(),
             attests: false,
+            evidence: None,
             error: None,
         };
-        key.error = key.ask(store, opened, uri).err().map(|error| Trouble::of(&error));
+        key.error = key.ask(store, opened, uri, against).err().map(|error| Trouble::of(&error));
         key
     }
 
-    fn ask(&mut self, store: &Store, opened: &Opened, uri: &KeyUri) -> Result<(), StoreError> {
+    fn ask(
+        &mut self,
+        store: &Store,
+        opened: &Opened,
+        uri: &KeyUri,
+        against: &Against,
+    ) -> Result<(), StoreError> {
         let signer = stores::signer(opened, uri, store.timeout)?;
         self.attests = signer.attester().is_some();
         self.spki = Some(Sha256Digest::of(&signer.spki()?).to_string());
@@ -269,6 +317,9 @@ impl Key {
             grade: pkic_vocab::Grade::Observed.name(),
         });
         self.facts = facts.collect();
+        if let Some(attester) = signer.attester() {
+            self.evidence = Some(Made::of(&attester.evidence(&against.nonce)?, uri, against)?);
+        }
         Ok(())
     }
 
@@ -288,9 +339,43 @@ impl Key {
             .iter()
             .map(|fact| vec![fact.path.to_owned(), inert(&fact.value), fact.grade.to_owned()]);
         page.table("    ", &rows.collect::<Vec<_>>());
+        if let Some(made) = &self.evidence {
+            made.show(page);
+        }
         if let Some(error) = &self.error {
             error.show(page, "    ");
         }
+    }
+}
+
+impl Made {
+    fn of(parts: &[Vec<u8>], uri: &KeyUri, against: &Against) -> Result<Made, StoreError> {
+        let slices: Vec<&[u8]> = parts.iter().map(Vec::as_slice).collect();
+        let evidence = Evidence::new("store", &slices).map_err(|reject| {
+            StoreError::new(Problem::Answer, uri, reject.to_string(), "its evidence is over pkic's limits")
+        })?;
+        let Against { anchors, nonce, now } = against;
+        // Whether it is about this key is asked with a request, which this command has nobody sign.
+        let (request, nonce, activation) = (None, Some(nonce.as_slice()), None);
+        let appraisal =
+            appraise(&Input { evidence: &evidence, request, anchors, now: *now, nonce, activation });
+        Ok(Made {
+            format: appraisal.format,
+            digest: evidence.digest().to_string(),
+            nonce: against.nonce.iter().map(|octet| format!("{octet:02x}")).collect(),
+            parts: parts.iter().map(|part| STANDARD.encode(part)).collect(),
+            verdict: appraisal.verdict.name(),
+            why: appraisal.verdict.reason().map(ToString::to_string),
+            freshness: appraisal.freshness(),
+        })
+    }
+
+    fn show(&self, page: &mut Page) {
+        let freshness = self.freshness.map(|word| format!(", freshness {word}")).unwrap_or_default();
+        let why = self.why.as_ref().map(|why| format!(": {}", inert(why))).unwrap_or_default();
+        let format = self.format.unwrap_or("of no known format");
+        page.hanging("    evidence ", &format!("{format}, {}{freshness}{why}", self.verdict));
+        page.line(format_args!("    {}", self.digest));
     }
 }
 

@@ -380,6 +380,8 @@ fn flips(section: &str, key: &str, bench: &Bench) -> Vec<Value> {
             "module" | "token" | "device" | "connector" | "endpoint" | "region" | "profile" | "vault"
             | "key-ring",
         ) => text(&["own.pem", "other"]),
+        ("store", "attestation-key") => text(&["tpmkms:name=other;ak=true", "file:own.pem"]),
+        ("store", "attestation-chain") => text(&["root.pem", "other-root.der"]),
         ("store", "auth-key-id") => vec![Value::from(1), Value::from(2)],
         ("authority", "store") => text(&["other", "files"]),
         ("authority", "key") => text(&["file:other-key.pem", "pkcs11:object=other"]),

@@ -256,13 +256,17 @@ fn store(reader: &mut Reader, name: At<String>, table: &Table<'_>) -> Option<Sto
         };
         Some((name, At { value, span }))
     });
-    Some(Store {
+    let store = Store {
         name,
         kind,
         dialect: dialect.unwrap_or_default(),
         timeout: Duration::from_millis(timeout_ms),
         settings: settings.collect(),
-    })
+    };
+    if let Some(At { value: Setting::Text(uri), span }) = store.settings.get("attestation-key") {
+        key(reader, &At { value: uri.clone(), span: span.clone() }, Some(&store));
+    }
+    Some(store)
 }
 
 fn dialect(reader: &mut Reader, text: &At<String>) -> Dialect {

@@ -237,6 +237,8 @@ impl StoreKind {
                     &[
                         needed("device", Form::Text),
                         optional("directory", Form::Folder),
+                        optional("attestation-key", Form::Text),
+                        optional("attestation-chain", Form::File),
                         optional("pin-source", Form::SecretSource),
                     ]
                 }

@@ -16,10 +16,15 @@ use pkic_ir::Profile;
 use pkic_vocab::{BasisSet, Fact, FactId, FactTable, Grade, Path, Value};
 
 /// What our own log knows of the certificate that an act is about.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct Predecessor {
     /// Facts of the record: `predecessor.*`.
     pub facts: Vec<(&'static str, Value)>,
+}
+
+impl Predecessor {
+    /// Nothing is replaced.
+    pub const NONE: &'static Predecessor = &Predecessor { facts: Vec::new() };
 }
 
 /// Decides whether a certificate may be revoked. Nothing is signed by it, and so the authority's key is not judged.

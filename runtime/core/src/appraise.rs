@@ -1,4 +1,5 @@
 //! Facts of one request: what it says, what the caller vouches for, and what one item of evidence proves.
+use crate::acts::Predecessor;
 use crate::catalogues::{self, Consulted};
 use crate::challenge::Nonce;
 use crate::input::{Given, InputError};
@@ -50,6 +51,8 @@ pub struct Known<'a> {
     pub nonce: Nonce<'a>,
     /// Our own record of a TPM credential that was made for this request.
     pub activation: Option<&'a Activation>,
+    /// What our own log has of the certificate that is replaced.
+    pub predecessor: &'a Predecessor,
     /// The time of appraisal, in seconds since 1970-01-01T00:00:00Z.
     pub now: i64,
 }
@@ -247,6 +250,9 @@ fn choose(program: &Program, appraisals: &[Appraisal]) -> Option<usize> {
 fn add_given(facts: &mut Facts, known: &Known<'_>) -> Result<(), InputError> {
     let unfit = |reject| InputError::rejected("request", &reject, "see `pkic explain facts`");
     facts.claim("request.operation", Value::Word(known.operation)).map_err(unfit)?;
+    for (path, value) in &known.predecessor.facts {
+        facts.observe(path, value.clone()).map_err(unfit)?;
+    }
     for (path, value) in known.requester.entries() {
         facts.observe(path, value.clone()).map_err(unfit)?;
     }

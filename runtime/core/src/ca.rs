@@ -3,6 +3,7 @@
 //!
 //! A CA has a policy, a log, and the outside world handed in: the time, randomness, and what it holds of others. Threads
 //! share it by reference. Start with [`Ca::open`] and [`Ca::issue`].
+use crate::acts::Predecessor;
 use crate::appraise::{self, Known};
 use crate::authority::{Authority, AuthorityError};
 use crate::authorize::{self, Refusal};
@@ -34,6 +35,7 @@ use std::sync::Arc;
 
 mod approval;
 mod founding;
+mod predecessor;
 mod revocation;
 
 pub use approval::Signed;
@@ -91,6 +93,8 @@ pub struct Order<'a> {
     pub activation: Option<&'a Activation>,
     /// What people signed for it, as `ssh-keygen -Y sign` writes it.
     pub signed: Signed<'a>,
+    /// The certificate that it replaces: the log has its record.
+    pub predecessor: Option<&'a Certificate>,
 }
 
 impl<'a> Order<'a> {
@@ -114,6 +118,7 @@ impl<'a> Order<'a> {
             nonce: Nonce::None,
             activation: None,
             signed: Signed::default(),
+            predecessor: None,
         })
     }
 }
@@ -282,8 +287,9 @@ impl Ca {
         let mut salt = [0u8; SALT_LEN_BYTES];
         self.random(&mut salt)?;
         let (index, profile) = find_profile(&self.loaded, order.profile)?;
+        let predecessor = self.predecessor(authority, order, now)?;
         let approved = self.approved(authority, profile, &Subject::of(order), &order.signed, now)?;
-        let work = Work { authority, approved: &approved, salt: &salt, now };
+        let work = Work { authority, approved: &approved, predecessor: &predecessor, salt: &salt, now };
         let ask = approved.ask(index, self.authority_index(authority), order.operation);
         let permit = self.authorize(&work, order, profile, &ask)?;
         let permit = permit.until(approved.not_after()).warned(approved.warnings());
@@ -364,6 +370,7 @@ impl Ca {
             requester: order.requester,
             nonce: order.nonce,
             activation: order.activation,
+            predecessor: work.predecessor,
             now,
         };
         let appraised = appraise::facts(program, &known)?;
@@ -428,7 +435,7 @@ impl Ca {
 
     /// Writes the intent, and spends what may be spent once.
     fn intend(&self, work: &Work<'_>, order: &Order<'_>, permit: &Permit) -> Result<Written, IssueError> {
-        let Work { authority, approved, salt, now } = *work;
+        let Work { authority, approved, salt, now, .. } = *work;
         let account = permit.account();
         let program = self.loaded.program();
         let csr = Some(order.csr.der());
@@ -508,6 +515,7 @@ impl Ca {
 struct Work<'a> {
     authority: &'a Authority,
     approved: &'a Approved<'a>,
+    predecessor: &'a Predecessor,
     salt: &'a [u8; SALT_LEN_BYTES],
     now: i64,
 }

@@ -1,4 +1,5 @@
 //! Deciding without issuing: appraise, draft, read the draft, evaluate, report. What comes out can sign nothing.
+use crate::acts::Predecessor;
 use crate::appraise::{self, Appraised, Known};
 use crate::bundle::Loaded;
 use crate::challenge::Nonce;
@@ -170,6 +171,7 @@ fn known<'a>(request: &Request<'a>, profile: &'a str) -> Known<'a> {
         requester: request.requester,
         nonce: request.nonce,
         activation: request.activation,
+        predecessor: Predecessor::NONE,
         now: request.now,
     }
 }

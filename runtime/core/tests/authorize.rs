@@ -18,6 +18,7 @@ use pkic_facts::facts::Facts;
 use pkic_facts::request::CertificationRequest;
 use pkic_facts::verified::Evidence;
 use pkic_ir::{Constant, Program};
+use pkic_runtime::acts::Predecessor;
 use pkic_runtime::appraise::{self, Appraised, Known};
 use pkic_runtime::authorize::{Refusal, SignerFacts, authorize};
 use pkic_runtime::bundle::{self, BundleError, Edition, Loaded, Trust, Unsigned};
@@ -144,6 +145,7 @@ impl Case {
             requester: &vouched,
             nonce: self.challenge.as_ref().map_or(Nonce::None, |each| Nonce::Challenge(each, &edge)),
             activation: None,
+            predecessor: Predecessor::NONE,
             now: self.appraised,
         };
         appraise::facts(self.loaded.program(), &known).unwrap()

@@ -43,6 +43,9 @@ pub(crate) struct Issue {
     /// What is asked of the CA
     #[arg(long, value_name = "NAME", default_value = "issue")]
     pub(crate) operation: String,
+    /// The certificate that is renewed or rekeyed; this authority issued it
+    #[arg(long, value_name = "FILE")]
+    pub(crate) previous: Option<PathBuf>,
     /// Evidence about the key; may be given several times. Commas join the files of one item
     #[arg(long, value_name = "FILE")]
     pub(crate) evidence: Vec<PathBuf>,

@@ -135,6 +135,7 @@ fn certify_authority(
         nonce: Nonce::None,
         activation: None,
         signed,
+        predecessor: None,
     };
     Ok(running.ca.issue(&above, &order))
 }

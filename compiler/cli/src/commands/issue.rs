@@ -64,6 +64,7 @@ pub(crate) fn run(arguments: &Issue, world: World) -> Outcome {
     let nonce = inputs::nonce(arguments.nonce.as_deref())?;
     let challenge = challenge::read(&arguments.challenge)?;
     let activation = activation::read(arguments.activation.as_deref())?;
+    let previous = arguments.previous.as_deref().map(super::revoke::certificate).transpose()?;
     let signed = SignedFiles::read(&arguments.approvals)?;
     let running = Running::open(&arguments.deployed, world)?;
     let authority = running.authority(arguments.authority.as_deref(), &arguments.profile)?;
@@ -82,6 +83,7 @@ pub(crate) fn run(arguments: &Issue, world: World) -> Outcome {
             },
             activation: activation.as_ref(),
             signed,
+            predecessor: previous.as_ref(),
         };
         let issued = running.ca.issue(&authority, &order);
         let asked = match (&issued, &arguments.ask_approval) {

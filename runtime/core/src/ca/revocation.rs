@@ -86,7 +86,7 @@ impl Ca {
         let requester = act.requester;
         let subject = Subject { operation, request, evidence: Vec::new(), requester };
         let approved = self.approved(authority, profile, &subject, &act.signed, now)?;
-        let work = Work { authority, approved: &approved, salt: &salt, now };
+        let work = Work { authority, approved: &approved, predecessor: &predecessor, salt: &salt, now };
         let ask = approved.ask(index, self.authority_index(authority), operation);
         let decision =
             acts::authorize_revocation(&self.loaded, requester, &predecessor, authority.issuer(), &ask, now);
@@ -134,7 +134,8 @@ impl Ca {
         let requester = act.requester;
         let subject = Subject { operation, request, evidence: Vec::new(), requester };
         let approved = self.approved(authority, profile, &subject, &act.signed, now)?;
-        let work = Work { authority, approved: &approved, salt: &salt, now };
+        let predecessor = Predecessor::NONE;
+        let work = Work { authority, approved: &approved, predecessor, salt: &salt, now };
         let ask = approved.ask(index, self.authority_index(authority), operation);
         let program = self.loaded.program();
         let signer = authority.signer_facts(program, &self.trusted, &salt, now)?;

@@ -200,3 +200,90 @@ fn a_deployment_that_is_no_lab_takes_no_lab_policy() {
     assert_eq!((code, work.0.join("s.pem").exists()), (2, false), "{text}");
     assert!(text.contains("set the clock"), "{text}");
 }
+
+/// RFC 5280 section 4.2.1.6: names that stand alone are critical; beside a subject they are as the policy says.
+#[test]
+fn alternative_names_of_an_empty_subject_are_critical() {
+    let work = lab("issue-alone");
+    work.openssl("req -new -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout a.key -subj / -addext subjectAltName=DNS:www.example -out a.csr");
+    for (name, marked) in [("a", true), ("s", false)] {
+        let (code, text) = work.pkic(&format!("issue --profile server --csr {name}.csr -o {name}.pem"));
+        assert_eq!(code, 0, "{text}");
+        let shown = work.openssl(&format!("x509 -in {name}.pem -noout -ext subjectAltName"));
+        assert_eq!(String::from_utf8(shown).unwrap().contains("critical"), marked, "{name}");
+        work.openssl(&format!("verify -x509_strict -CAfile root.pem -untrusted issuing.pem {name}.pem"));
+    }
+    let (code, text) = work.pkic("replay 4");
+    assert_eq!(code, 0, "{text}");
+}
+
+/// A certificate of ours is replaced: with its own key by renewing, with another by rekeying, and no other certificate.
+#[test]
+fn a_certificate_is_renewed_with_its_key_and_rekeyed_with_another() {
+    let work = lab("issue-renew");
+    let successor = "
+profile successor refines server {
+    operations [renew, rekey]
+    predecessor.status == valid
+    same-profile: predecessor.profile == server
+    when request.operation == renew { same-key: request.public-key == predecessor.public-key }
+    contents {
+        subject.common-name ?
+    }
+}
+";
+    let path = work.0.join("policy.pki");
+    std::fs::write(&path, std::fs::read_to_string(&path).unwrap() + successor).unwrap();
+    work.openssl("req -new -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout t.key -subj /CN=www.example -addext subjectAltName=DNS:www.example -out t.csr");
+    let (code, text) = work.pkic("issue --profile server --csr s.csr -o s.pem");
+    assert_eq!(code, 0, "{text}");
+    let issue = |rest: &str| {
+        let _ = std::fs::remove_file(work.0.join("n.pem"));
+        let (code, text) = work.pkic(&format!("issue --profile successor -o n.pem {rest}"));
+        assert_eq!(work.0.join("n.pem").exists(), code == 0, "{rest}: {text}");
+        (code, text)
+    };
+    let refused = |rest: &str, exit: i32, says: &str| {
+        let (code, text) = issue(rest);
+        assert!(code == exit && text.contains(says), "{rest}: {code} {text}");
+    };
+    let (code, text) = issue("--operation renew --csr s.csr --previous s.pem");
+    assert_eq!(code, 0, "{text}");
+    let (code, text) = work.pkic("audit prove --cert n.pem --format json");
+    assert!(code == 0 && text.contains("predecessor.public-key"), "{text}");
+    let (code, text) = issue("--operation rekey --csr t.csr --previous s.pem");
+    assert_eq!(code, 0, "{text}");
+
+    refused("--operation renew --csr s.csr", 1, "predecessor.status");
+    refused("--operation renew --csr t.csr --previous s.pem", 2, "its key is not that of the request");
+    refused("--operation rekey --csr s.csr --previous s.pem", 2, "its key is that of the request");
+    refused("--operation issue --csr s.csr --previous s.pem", 2, "`issue` replaces no certificate");
+    refused("--operation renew --csr s.csr --previous issuing.pem", 2, "its key is not that of the request");
+    refused(
+        "--operation rekey --csr s.csr --previous issuing.pem",
+        2,
+        "has no record that `bench.issuing` issued it",
+    );
+    work.openssl("req -new -x509 -key s.key -subj /CN=www.example -out foreign.pem");
+    refused("--operation renew --csr s.csr --previous foreign.pem", 2, "has no record");
+    let (code, text) = work.pkic("revoke --authority bench.issuing --profile revocation --cert s.pem");
+    assert_eq!(code, 0, "{text}");
+    refused("--operation renew --csr s.csr --previous s.pem", 2, "it is revoked");
+    refused("--operation rekey --csr t.csr --previous s.pem", 2, "it is revoked");
+}
+
+/// What the log says of the certificate counts, and nobody's word against it.
+#[test]
+fn a_predecessor_is_what_the_log_says_of_it() {
+    let work = lab("issue-predecessor");
+    let path = work.0.join("policy.pki");
+    let successor = "\nprofile successor refines server {\n    operations [renew]\n    predecessor.profile == hardware-server\n}\n";
+    std::fs::write(&path, std::fs::read_to_string(&path).unwrap() + successor).unwrap();
+    assert_eq!(work.pkic("issue --profile server --csr s.csr -o s.pem").0, 0);
+    work.write("says.json", "{\"predecessor.profile\": \"bench.hardware-server\"}");
+    let renew = "issue --profile successor --operation renew --csr s.csr --previous s.pem -o n.pem";
+    for rest in ["", " --requester says.json"] {
+        let (code, text) = work.pkic(&format!("{renew}{rest}"));
+        assert!(code == 1 && text.contains("predecessor.profile"), "{rest}: {text}");
+    }
+}

@@ -177,7 +177,8 @@ pub struct Field {
     pub min: u32,
     /// Most values: 1 for a field that is no list.
     pub max: u32,
-    /// Whether its extension must be critical. An extension whose field does not say so must not be.
+    /// Whether its extension must be critical. An extension whose field does not say so must not be, but for the
+    /// alternative names of an empty subject, which must (RFC 5280 section 4.2.1.6).
     pub critical: bool,
     /// The condition on its value, where there is one; absent optional fields are not asked.
     pub constraint: Option<ExprId>,

@@ -3,7 +3,10 @@ use crate::condition::Evaluator;
 use crate::decision::Outcome;
 use crate::logic::Truth;
 use pkic_ir::Field;
-use pkic_vocab::fields::{ATTRIBUTE, CRITICAL, EXTENSION, FIELD_FACTS, Filler, OTHER_EXTENSIONS};
+use pkic_vocab::fields::{
+    ATTRIBUTE, CRITICAL, EXTENSION, FIELD_FACTS, FIELDS, FieldDef, Filler, OTHER_EXTENSIONS, Place,
+    SUBJECT_ALT_NAME,
+};
 use pkic_vocab::table::FactSet;
 use pkic_vocab::{FactId, Path, Slot, Value};
 
@@ -54,7 +57,8 @@ impl<'a> Evaluator<'a> {
         Outcome::of(all)
     }
 
-    /// Whether the extension of a field is critical if, and only if, one of its fields says so.
+    /// Whether the extension of a field is critical if, and only if, one of its fields says so. Alternative names of an
+    /// empty subject must be, whatever their fields say (RFC 5280 section 4.2.1.6).
     fn is_marked_right(&self, field: &Field, critical: Critical<'a>) -> Truth {
         let Some(oid) = &field.extension else {
             return Truth::True;
@@ -63,14 +67,34 @@ impl<'a> Evaluator<'a> {
             return Truth::Unknown;
         };
         let is_marked = marked.iter().any(|value| matches!(value, Value::Oid(other) if other == oid));
-        let asked = field.critical
+        let is_said = field.critical
             || self
                 .inputs
                 .profile
                 .contents
                 .iter()
                 .any(|other| other.critical && other.extension.as_ref() == Some(oid));
-        Truth::from(is_marked == asked)
+        let asked = match is_said {
+            false if oid == SUBJECT_ALT_NAME => self.is_subject_empty(),
+            _ => Truth::from(is_said),
+        };
+        if is_marked { asked } else { !asked }
+    }
+
+    /// Whether the subject has no attribute at all.
+    fn is_subject_empty(&self) -> Truth {
+        let table = self.inputs.table;
+        let of_subject = |def: &FieldDef| matches!(def.place, Place::Subject(_));
+        let fields = FIELDS.iter().zip(&FIELD_FACTS).filter(|(def, _)| of_subject(def));
+        let plain = fields.map(|(_, id)| table.get(*id)).chain([table.unnamed(ATTRIBUTE)]);
+        let declared = table.named().filter(|(path, _)| path.fact == ATTRIBUTE).map(|(_, slot)| slot);
+        plain.chain(declared).fold(Truth::True, |all, slot| {
+            all.and(match slot {
+                Slot::Absent => Truth::True,
+                Slot::Known(_) => Truth::False,
+                Slot::Unknown | Slot::Conflict => Truth::Unknown,
+            })
+        })
     }
 
     /// Whether `contents` grants each field that is not known to be absent: shown at once for a good certificate.

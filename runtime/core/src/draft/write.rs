@@ -75,7 +75,7 @@ pub(super) fn tbs_certificate(
         Some(issuer) => Any::from_der(issuer.subject()),
         None => Any::encode_from(&RdnSequence::default()),
     };
-    let extensions = extensions(input, fields)?;
+    let extensions = extensions(input, fields, subject.is_empty())?;
     let tbs = TbsCertificate {
         version: 2,
         serial_number: Int::new(input.serial.octets()).map_err(encoding("serialNumber"))?,
@@ -188,7 +188,13 @@ fn attribute(dotted: &str, text: &str) -> Result<AttributeTypeAndValue, Unfit> {
 }
 
 /// All extensions, in the order in which `contents` first names them.
-fn extensions(input: &DraftInput<'_>, fields: &[Filled<'_>]) -> Result<Vec<Extension>, Unfit> {
+///
+/// Alternative names that stand alone are critical, whatever the field says (RFC 5280 section 4.2.1.6).
+fn extensions(
+    input: &DraftInput<'_>,
+    fields: &[Filled<'_>],
+    is_subject_empty: bool,
+) -> Result<Vec<Extension>, Unfit> {
     let mut extensions: Vec<Extension> = Vec::new();
     let mut done: Vec<&str> = Vec::new();
     for (field, _) in fields {
@@ -199,7 +205,8 @@ fn extensions(input: &DraftInput<'_>, fields: &[Filled<'_>]) -> Result<Vec<Exten
         done.push(dotted);
         let parts: Vec<&Filled<'_>> =
             fields.iter().filter(|(part, _)| part.extension.as_deref() == Some(dotted)).collect();
-        let critical = parts.iter().any(|(part, _)| part.critical);
+        let stands_alone = dotted == SUBJECT_ALT_NAME && is_subject_empty;
+        let critical = stands_alone || parts.iter().any(|(part, _)| part.critical);
         if let Some(value) = extension_value(input, dotted, &parts)? {
             let extn_value =
                 OctetString::new(value).map_err(|_| Unfit::new(dotted, "it cannot be encoded"))?;

@@ -1,7 +1,7 @@
 //! The naive evaluator: the formula of language.md section 3, written to be read. It shares no code with the crate.
 use pkic_eval::Ask;
 use pkic_ir::*;
-use pkic_vocab::fields::{FIELDS, Filler};
+use pkic_vocab::fields::{FIELDS, Filler, Place};
 use pkic_vocab::names::is_under;
 use pkic_vocab::time::Span;
 use pkic_vocab::*;
@@ -232,7 +232,9 @@ impl<'a> Reference<'a> {
                     .contents
                     .iter()
                     .any(|other| other.extension.as_ref() == Some(oid) && other.critical);
-                marked.as_ref().is_some_and(|marked| marked.contains(&Value::Oid(oid.clone())) == asked)
+                let asked = if oid == "2.5.29.17" && !asked { self.is_subject_empty() } else { Some(asked) };
+                let is_marked = marked.as_ref().map(|marked| marked.contains(&Value::Oid(oid.clone())));
+                is_marked.is_some() && is_marked == asked
             });
             let constraint = field.constraint.map_or(Some(true), |id| self.condition(id, &[]));
             field.min <= values && values <= field.max && is_marked_right && constraint == Some(true)
@@ -255,6 +257,19 @@ impl<'a> Reference<'a> {
             is_empty(self.table.slot(&path))
         });
         fields_hold && nothing_else && declared && is_closed
+    }
+
+    /// Names of an empty subject stand alone, and are critical.
+    fn is_subject_empty(&self) -> Option<bool> {
+        let plain = FIELDS.iter().filter(|field| matches!(field.place, Place::Subject(_)));
+        let plain: Vec<&Slot> = plain.map(|field| self.table.get(field.fact_id().unwrap())).collect();
+        let any = FactId::from_path("certificate.subject.*").unwrap();
+        let declared = self.table.named().filter(|(path, _)| path.fact == any).map(|(_, slot)| slot);
+        let slots: Vec<&Slot> = plain.into_iter().chain([self.table.unnamed(any)]).chain(declared).collect();
+        if slots.iter().any(|slot| matches!(slot, Slot::Known(_))) {
+            return Some(false);
+        }
+        slots.iter().all(|slot| **slot == Slot::Absent).then_some(true)
     }
 
     /// Whether everything is as it must be, where the program has no approvals at all.

@@ -14,7 +14,8 @@
 )]
 #![allow(missing_docs, unreachable_pub)]
 mod links;
-#[path = "../tests/support/mod.rs"]
+#[path = "../tests/all/support/mod.rs"]
+#[allow(dead_code, reason = "the tests use all of it")]
 mod support;
 
 use divan::{Bencher, black_box};

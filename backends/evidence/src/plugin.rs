@@ -20,6 +20,9 @@ pub trait Plugin: PayloadDecoder + Send + Sync {
     /// The format's own name.
     fn name(&self) -> &str;
 
+    /// The bytes that its digest is of, for the record.
+    fn module(&self) -> &[u8];
+
     /// What its payload comes in.
     fn envelope(&self) -> &Envelope;
 }

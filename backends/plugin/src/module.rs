@@ -20,6 +20,7 @@ const ELF: [u8; 4] = *b"\x7fELF";
 
 /// A module that was compiled here and has said what it is.
 pub struct Module {
+    wasm: Vec<u8>,
     digest: Sha256Digest,
     sandbox: Sandbox,
     description: Description,
@@ -63,7 +64,7 @@ impl Module {
             return Err(LoadError::AbiVersion { found });
         }
         let description = Description::read(&sandbox.describe().map_err(LoadError::Failed)?)?;
-        Ok(Module { digest: Sha256Digest::of(wasm), sandbox, description })
+        Ok(Module { wasm: wasm.to_vec(), digest: Sha256Digest::of(wasm), sandbox, description })
     }
 }
 
@@ -89,6 +90,10 @@ impl PayloadDecoder for Module {
 impl Plugin for Module {
     fn name(&self) -> &str {
         &self.description.name
+    }
+
+    fn module(&self) -> &[u8] {
+        &self.wasm
     }
 
     fn envelope(&self) -> &Envelope {

@@ -167,7 +167,7 @@ fn trusted(deployment: &Deployment) -> Result<Trusted, Failure> {
         anchors: deployment.inputs.trust()?,
         catalogues: held(deployment.inputs.read_catalogues()?),
         statements: held(deployment.inputs.read_statements()?),
-        plugins: Vec::new(),
+        plugins: deployment.inputs.read_plugins()?,
     })
 }
 

@@ -542,6 +542,16 @@ pub(crate) struct Plugins {
     pub(crate) plugin: Vec<PathBuf>,
 }
 
+impl Plugins {
+    /// The files that are named.
+    pub(crate) fn files(&self) -> &[PathBuf] {
+        #[cfg(feature = "plugins")]
+        return &self.plugin;
+        #[cfg(not(feature = "plugins"))]
+        return &[];
+    }
+}
+
 /// What evidence is appraised against.
 #[derive(Debug, Args)]
 pub(crate) struct Circumstances {

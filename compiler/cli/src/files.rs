@@ -78,13 +78,22 @@ pub(crate) fn read_policy(path: &Path) -> Result<String, Failure> {
 
 /// Writes a new file that its owner alone may read.
 pub(crate) fn write_private(path: &Path, text: &str) -> Result<(), Failure> {
+    create(path, text, Some(0o600))
+}
+
+/// Writes a file that was not there before.
+pub(crate) fn write_new(path: &Path, text: &str) -> Result<(), Failure> {
+    create(path, text, None)
+}
+
+fn create(path: &Path, text: &str, mode: Option<u32>) -> Result<(), Failure> {
     let failed = |error| Failure::Write { path: path.to_path_buf(), error };
     let mut options = File::options();
     options.write(true).create_new(true);
     #[cfg(unix)]
     {
         use std::os::unix::fs::OpenOptionsExt;
-        options.mode(0o600);
+        mode.map(|mode| options.mode(mode));
     }
     let mut file = options.open(path).map_err(failed)?;
     file.write_all(text.as_bytes()).and_then(|()| file.sync_all()).map_err(failed)

@@ -19,6 +19,16 @@ fn a_build_without_a_sandbox_has_no_plugins_and_says_so() {
         assert_eq!(code, 2);
         assert!(text.contains("--plugin"), "{text}");
     }
+    assert_eq!(work.pkic("ca init lab").0, 0);
+    let path = work.0.join("lab/pkic.toml");
+    let text = std::fs::read_to_string(&path).unwrap();
+    std::fs::write(&path, text.replacen("[log]", "[inputs]\nplugins = [\"../widget.wasm\"]\n[log]", 1))
+        .unwrap();
+    let (code, text) = work.pkic("config check --config lab/pkic.toml");
+    assert!(code == 0 && text.contains("was not built with plugins"), "{text}");
+    let revoke = "revoke --config lab/pkic.toml --authority bench.issuing --profile revocation --serial 00";
+    let (code, text) = work.pkic(revoke);
+    assert!(code == 2 && text.contains("plugins are not built in this binary"), "{text}");
 }
 
 #[cfg(feature = "plugins")]
@@ -144,6 +154,77 @@ profile device {
                 .collect();
             assert_eq!(refusing, ["key.storage"], "{basis}");
         }
+    }
+
+    /// A profile of the lab for what the token says of itself, after what the lab policy has.
+    const TOKEN: &str = r#"
+profile token {
+    role device-local
+    operations [issue]
+    issued-by [issuing]
+    key.storage in [se.token] @ attested by plugin
+    contents {
+        validity <= 30d default 7d
+        subject.common-name
+        key-usage critical == [digital-signature]
+        subject-key-identifier
+        authority-key-identifier
+    }
+}
+"#;
+
+    #[test]
+    fn a_ca_issues_on_what_a_plugin_says_where_the_policy_names_the_module() {
+        let work = token("plugin-issue");
+        work.write("bytes", MODULE);
+        let module = digest(&work, "version");
+        let text = |file: &str| std::fs::read_to_string(work.0.join(file)).unwrap();
+        assert_eq!(work.pkic("ca init .").0, 0);
+        let (policy, deployment) = (text("policy.pki"), text("pkic.toml"));
+        let settings = |plugins: &str| {
+            let inputs = format!("[inputs]\nanchors = \"anchors\"\n{plugins}\n[log]");
+            work.write("pkic.toml", deployment.replacen("[log]", &inputs, 1));
+        };
+        let issue = "issue --profile token --csr own.csr.pem --evidence slot.pem -o own.pem --format json";
+        let json = |text: &str| -> serde_json::Value {
+            serde_json::from_str(text).unwrap_or_else(|_| panic!("{text}"))
+        };
+        work.write("policy.pki", format!("{policy}{TOKEN}"));
+        settings("plugins = [\"piv.wasm\"]");
+        let (code, text) = work.pkic(issue);
+        let refused = &json(&text)["decision"];
+        assert_eq!((code, work.0.join("own.pem").exists()), (1, false), "{text}");
+        let why = refused["evidence"][0]["why"].as_str().unwrap();
+        assert!(why.contains("does not name the plugin"), "{text}");
+        let (code, text) = work.pkic("config check");
+        assert!(code == 0 && text.contains("the policy names no plugin `yubikey-piv`"), "{text}");
+
+        work.write("policy.pki", format!("{policy}\n{}\n{TOKEN}", named("yubikey-piv", &module)));
+        settings("");
+        assert_eq!((work.pkic(issue).0, work.0.join("own.pem").exists()), (1, false), "no plugin is there");
+        settings("plugins = [\"piv.wasm\"]");
+        let (code, text) = work.pkic(issue);
+        assert_eq!(code, 0, "{text}");
+        let permitted = &json(&text)["decision"];
+        assert_eq!(permitted["inputs"]["plugins"], serde_json::json!([module]), "{text}");
+        work.openssl("verify -x509_strict -CAfile root.pem -untrusted issuing.pem own.pem");
+        let (code, text) = work.pkic("audit prove --cert own.pem --format json");
+        assert_eq!(code, 0, "{text}");
+        assert!(text.contains("se.token") && text.contains(&module), "{text}");
+        let (_, hex) = module.split_once(':').unwrap();
+        let kept = std::process::Command::new("grep")
+            .args(["-rlaF", "pkic_abi_version", "log"])
+            .current_dir(&work.0)
+            .output()
+            .unwrap();
+        let kept = String::from_utf8(kept.stdout).unwrap();
+        assert!(kept.replace('/', "").contains(hex), "{kept}");
+
+        settings("plugins = [\"own.csr.pem\"]");
+        let (code, text) = work.pkic(issue);
+        assert!(code == 2 && text.contains("own.csr.pem"), "{text}");
+        let (code, text) = work.pkic("config check");
+        assert!(code == 1 && text.contains("E0608"), "{text}");
     }
 
     #[test]

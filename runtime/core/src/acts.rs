@@ -41,7 +41,7 @@ pub fn authorize_revocation(
         set(&mut table, path, value.clone(), Grade::Observed)?;
     }
     table.close();
-    let (account, _) = decide(loaded, profile, issuer, table, FactTable::new(), None, ask, now)?;
+    let (account, _) = decide(loaded, profile, issuer, table, None, FactTable::new(), None, ask, now)?;
     Ok(Box::new(account))
 }
 
@@ -80,7 +80,8 @@ pub fn authorize_list(
     table.close();
     let tbs = draft.into_tbs();
     let digest = Some(Sha256Digest::of(&tbs));
-    let (account, exceptions_end) = decide(loaded, profile, issuer, table, signer_facts, digest, ask, now)?;
+    let (account, exceptions_end) =
+        decide(loaded, profile, issuer, table, Some(signer), signer_facts, digest, ask, now)?;
     let ends = signer.ends().into_iter().chain([
         loaded.seal().map(|seal| seal.manifest.stale_after),
         exceptions_end,
@@ -114,6 +115,7 @@ fn decide(
     profile: &Profile,
     issuer: &Issuer,
     mut table: FactTable,
+    signer: Option<&SignerFacts>,
     signer_facts: FactTable,
     tbs: Option<Sha256Digest>,
     ask: &Ask<'_>,
@@ -130,7 +132,7 @@ fn decide(
             appraised: None,
             draft: Ok(None),
             tbs,
-            is_authority_key_judged: tbs.is_some(),
+            signer,
             now,
         };
         let failing = (!decision.is_permit()).then(|| decision.failing());

@@ -149,16 +149,8 @@ pub fn facts(program: &Program, known: &Known<'_>) -> Result<Appraised, InputErr
         evidence.push(inside);
     }
     let nonce = known.nonce.expected(known)?;
-    let answer = |item| match (&nonce, plugin_for(program, &input(known, None, item), known.plugins)) {
-        (Ok(nonce), None) => appraise(&input(known, *nonce, item)),
-        (Err(reject), None) => refuse(&input(known, None, item), reject.clone()),
-        (Ok(nonce), Some(Ok(plugin))) => plugin::appraise(plugin, &input(known, *nonce, item)),
-        (Err(reject), Some(Ok(plugin))) => plugin::refuse(plugin, &input(known, None, item), reject.clone()),
-        (_, Some(Err(plugin))) => {
-            let module = plugin.digest();
-            plugin::refuse(plugin, &input(known, None, item), Reject::PluginNotPinned { module })
-        }
-    };
+    let expected = nonce.as_ref().ok().copied().flatten();
+    let answer = |item| answer(program, known.plugins, &input(known, expected, item), nonce.as_ref().err());
     let mut appraisals: Vec<Appraisal> = evidence.iter().map(answer).collect();
     let used = choose(program, &appraisals);
     let items =
@@ -190,6 +182,25 @@ pub fn facts(program: &Program, known: &Known<'_>) -> Result<Appraised, InputErr
         revocation: (lists.lists().collect(), lists.digest()),
         challenge: known.nonce.terms().filter(|_| nonce.is_ok()).cloned(),
     })
+}
+
+/// Appraises one item by the format that recognises it: a built-in one, else a sandboxed one, which refuses it where the
+/// program does not name the module. Whatever recognises it, a reason to refuse it from outside stands.
+pub(crate) fn answer(
+    program: &Program,
+    plugins: &[&dyn Plugin],
+    input: &Input<'_>,
+    outside: Option<&Reject>,
+) -> Appraisal {
+    match (plugin_for(program, input, plugins), outside) {
+        (None, None) => appraise(input),
+        (None, Some(reject)) => refuse(input, reject.clone()),
+        (Some(Ok(plugin)), None) => plugin::appraise(plugin, input),
+        (Some(Ok(plugin)), Some(reject)) => plugin::refuse(plugin, input, reject.clone()),
+        (Some(Err(plugin)), _) => {
+            plugin::refuse(plugin, input, Reject::PluginNotPinned { module: plugin.digest() })
+        }
+    }
 }
 
 /// The sandboxed format that recognises an item: one that the program names, or else, as an error, one that it does not.

@@ -1,4 +1,5 @@
 //! An authority of a deployment: its certificate, and the key of a store that signs for it.
+use crate::appraise;
 use crate::authorize::SignerFacts;
 use crate::issuer::Issuer;
 use crate::possession;
@@ -219,7 +220,7 @@ impl Authority {
         let sign = |_: Scheme, message: &[u8]| self.sign(message);
         let der = possession::request(self.issuer.subject(), &spki, self.issuer.kind(), Some(nonce), sign)?;
         let request = CertificationRequest::from_bytes(&der).map_err(AuthorityError::Facts)?;
-        let mut facts = self.attested(&request, trusted, nonce, now)?;
+        let mut facts = self.attested(&request, program, trusted, nonce, now)?;
         for (path, value) in self.signer.observed()?.entries() {
             facts.observe(path, value.clone()).map_err(AuthorityError::Facts)?;
         }
@@ -233,6 +234,7 @@ impl Authority {
     fn attested(
         &self,
         request: &CertificationRequest,
+        program: &Program,
         trusted: &Trusted,
         nonce: &[u8],
         now: i64,
@@ -242,14 +244,15 @@ impl Authority {
         let parts = attester.evidence(nonce)?;
         let parts: Vec<&[u8]> = parts.iter().map(Vec::as_slice).collect();
         let evidence = Evidence::new("store", &parts).map_err(AuthorityError::Facts)?;
-        let appraisal = pkic_evidence::appraise::appraise(&Input {
+        let input = Input {
             evidence: &evidence,
             request: Some(request),
             anchors: &trusted.anchors,
             now,
             nonce: Some(nonce),
             activation: None,
-        });
+        };
+        let appraisal = appraise::answer(program, &trusted.plugins(), &input, None);
         let holds = appraisal.verdict == Verdict::Verified && appraisal.binding == Some(Binding::RequestKey);
         if holds { Ok(appraisal.facts) } else { plain() }
     }

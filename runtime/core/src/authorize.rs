@@ -37,6 +37,11 @@ impl SignerFacts {
         SignerFacts { spki, facts, at }
     }
 
+    /// What is known of the key.
+    pub(crate) fn facts(&self) -> &Facts {
+        &self.facts
+    }
+
     /// When the store was asked, in seconds since 1970-01-01T00:00:00Z.
     pub fn at(&self) -> i64 {
         self.at
@@ -254,7 +259,7 @@ pub fn authorize(
         appraised: Some(&appraised),
         draft: Ok(Some(&draft)),
         tbs: Some(draft.digest()),
-        is_authority_key_judged: true,
+        signer: Some(signer),
         now,
     };
     let report = report::report(&decision, &context);

@@ -282,16 +282,11 @@ impl Ca {
         let mut salt = [0u8; SALT_LEN_BYTES];
         self.random(&mut salt)?;
         let (index, profile) = find_profile(&self.loaded, order.profile)?;
-        let subject = Subject {
-            operation: order.operation,
-            request: Sha256Digest::of(order.csr.der()),
-            evidence: order.evidence.iter().map(Evidence::digest).collect(),
-            requester: order.requester,
-        };
-        let approved = self.approved(authority, profile, &subject, &order.signed, now)?;
+        let approved = self.approved(authority, profile, &Subject::of(order), &order.signed, now)?;
         let work = Work { authority, approved: &approved, salt: &salt, now };
         let ask = approved.ask(index, self.authority_index(authority), order.operation);
-        let permit = self.authorize(&work, order, profile, &ask)?.until(approved.not_after());
+        let permit = self.authorize(&work, order, profile, &ask)?;
+        let permit = permit.until(approved.not_after()).warned(approved.warnings());
         check_rules(&permit, authority, profile)?;
         let intent = self.intend(&work, order, &permit)?;
         let account = permit.shared_account();
@@ -389,21 +384,25 @@ impl Ca {
         let issuer = authority.issuer();
         match authorize::authorize(&self.loaded, appraised, draft, issuer, &signer, ask, now) {
             Ok(permit) => Ok(permit),
-            Err(refusal) => {
-                let index = self.record_refusal(&refusal, &profile.name, Some(order.csr.der()), work)?;
+            Err(mut refusal) => {
+                let index = self.record_refusal(&mut refusal, &profile.name, Some(order.csr.der()), work)?;
                 Err(IssueError::Refused(refusal, index))
             }
         }
     }
 
-    /// Puts a refusal into the record: with all that was known, where the policy decided, else with its reason.
+    /// Puts a refusal into the record: with all that was known, where the policy decided, else with its reason. Its report
+    /// says which signatures of people did not count.
     fn record_refusal(
         &self,
-        refusal: &Refusal,
+        refusal: &mut Refusal,
         profile: &str,
         csr: Option<&[u8]>,
         work: &Work<'_>,
     ) -> Result<u64, IssueError> {
+        if let Refusal::Policy { account, .. } = refusal {
+            account.report.warnings.extend(work.approved.warnings());
+        }
         let mut refused = Refused {
             version: record::VERSION,
             decided: None,

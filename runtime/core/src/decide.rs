@@ -129,7 +129,7 @@ pub fn decide(request: &Request<'_>) -> Result<Decided, InputError> {
         appraised: Some(&appraised),
         draft: draft.as_ref().map(Some).map_err(String::as_str),
         tbs: draft.as_ref().ok().map(Draft::digest),
-        is_authority_key_judged: false,
+        signer: None,
         now: request.now,
     };
     let report = report::report(&decision, &context);

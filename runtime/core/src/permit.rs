@@ -1,5 +1,5 @@
 //! The permit: leave to sign these bytes, once, with this key, until a moment (design D14).
-use crate::report::Report;
+use crate::report::{Report, Warning};
 use pkic_facts::crypto::Sha256Digest;
 use pkic_vocab::FactTable;
 use pkic_vocab::time::format_date;
@@ -118,6 +118,14 @@ impl Permit {
     /// The same permit, ending no later than that moment.
     pub(crate) fn until(self, not_after: Option<i64>) -> Permit {
         Permit { not_after: not_after.map_or(self.not_after, |end| end.min(self.not_after)), ..self }
+    }
+
+    /// The same permit, with more to know in its account.
+    pub(crate) fn warned(mut self, warnings: Vec<Warning>) -> Permit {
+        if !warnings.is_empty() {
+            Arc::make_mut(&mut self.account).report.warnings.extend(warnings);
+        }
+        self
     }
 
     /// Takes the bytes to be signed. The permit is gone afterwards, whatever comes out.

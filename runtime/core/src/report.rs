@@ -108,6 +108,9 @@ pub struct Inputs {
     pub revocation: Option<String>,
     /// Every item of evidence, in the order in which it was given.
     pub evidence: Vec<String>,
+    /// The modules of the sandboxed formats that were asked, about an item of evidence or the authority's key, sorted.
+    #[serde(default)]
+    pub plugins: Vec<String>,
     /// The request in DER; null where there was none.
     pub csr: Option<String>,
     /// The tbsCertificate; null where none could be drafted.

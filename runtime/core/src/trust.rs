@@ -1,4 +1,4 @@
-//! What a deployment holds of others: anchors, catalogues, statements. The policy says what of it counts.
+//! What a deployment holds of others: anchors, catalogues, statements, sandboxed formats. The policy says what of it counts.
 use crate::sealed::SealedFile;
 use pkic_audit::{Log, LogError};
 use pkic_evidence::plugin::Plugin;
@@ -30,7 +30,7 @@ pub struct Trusted {
 }
 
 impl Trusted {
-    /// The same, with every artefact kept as an object of the log, and held against the highest sequence number that the
+    /// The same, with every artefact and module kept as an object of the log, and artefacts held against the highest sequence number that the
     /// log has of it (design D18).
     pub(crate) fn kept(mut self, log: &Log) -> Result<Trusted, LogError> {
         for held in self.catalogues.iter_mut().chain(&mut self.statements) {
@@ -39,6 +39,9 @@ impl Trusted {
                 let name = sequence_name(peeked.manifest.kind.name(), &peeked.manifest.name);
                 held.last_seen = log.view(|view| view.sequence(&name)).max(held.last_seen);
             }
+        }
+        for plugin in &self.plugins {
+            log.put_object(plugin.module())?;
         }
         Ok(self)
     }

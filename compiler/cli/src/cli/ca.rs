@@ -65,6 +65,9 @@ pub(crate) struct Issue {
     pub(crate) activation: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) approvals: Approvals,
+    /// Where approvals alone are missing, write the text that people sign to this file, which must be new
+    #[arg(long, value_name = "FILE", conflicts_with = "approval")]
+    pub(crate) ask_approval: Option<PathBuf>,
     /// Where the certificate goes, in PEM; its receipt goes beside it, with `.tlog-proof` and `.entry` after the name
     #[arg(short, long, value_name = "FILE")]
     pub(crate) output: PathBuf,

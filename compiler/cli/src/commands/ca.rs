@@ -88,7 +88,7 @@ fn certify(arguments: &Certify, world: World) -> Outcome {
         .with(|signed| certify_authority(&running, &arguments.authority, &arguments.subject, signed))?;
     match issued {
         Ok(issued) => release(&issued, &output, format),
-        Err(error) => refused(error, format),
+        Err(error) => refused(error, None, format),
     }
 }
 

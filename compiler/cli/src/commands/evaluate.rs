@@ -35,7 +35,7 @@ pub(crate) fn run(arguments: &Evaluate, world: World) -> Outcome {
     let statements = inputs::sealed("statements", &arguments.statement)?;
     let activation = activation::read(circumstances.activation.as_deref())?;
     let issuer = issuer(arguments)?;
-    let plugins = plugins::load(&circumstances.plugins)?;
+    let plugins = plugins::load(circumstances.plugins.files())?;
     let decided = decide(&Request {
         loaded: &loaded,
         profile: &arguments.profile,

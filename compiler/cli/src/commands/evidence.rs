@@ -39,7 +39,7 @@ pub(crate) fn run(what: &Evidence, world: World) -> Outcome {
         Evidence::Show(arguments) => show(arguments, world),
         Evidence::Challenge(arguments) => challenge::run(arguments, world),
         Evidence::Enrol(arguments) => enrol::run(arguments, world),
-        Evidence::Formats(named) => Ok(Answer::new(formats(&plugins::load(named)?), Exit::Holds)),
+        Evidence::Formats(named) => Ok(Answer::new(formats(&plugins::load(named.files())?), Exit::Holds)),
     }
 }
 
@@ -48,7 +48,7 @@ fn formats(plugins: &[Box<dyn Plugin>]) -> Page {
     let mut page = Page::default();
     let row = |name: &str, source: &str| vec![name.to_owned(), source.to_owned()];
     let mut rows: Vec<Vec<String>> = FORMATS.iter().map(|format| row(format.name, format.source)).collect();
-    if cfg!(not(feature = "plugins")) {
+    if !plugins::ARE_BUILT {
         rows.push(row(plugin::NAME, "not built: sandboxed formats (docs/plugins.md)"));
     }
     for plugin in plugins {
@@ -83,7 +83,7 @@ fn show(arguments: &EvidenceShow, world: World) -> Outcome {
         nonce: nonce.as_deref(),
         activation: activation.as_ref(),
     };
-    let plugins = plugins::load(&arguments.circumstances.plugins)?;
+    let plugins = plugins::load(arguments.circumstances.plugins.files())?;
     let by_plugin = plugin::detect(&plugins::borrowed(&plugins), &input);
     let appraise = |input: &Input<'_>| match by_plugin {
         Some(named) => plugin::appraise(named, input),

@@ -7,13 +7,19 @@ use crate::failure::{Exit, Failure};
 use crate::output::{Answer, Outcome, Page, inert};
 use crate::report::decision::decision;
 use crate::{activation, challenge, files, inputs, pem};
+use pkic_runtime::approvals::{ApprovalRequest, NAMESPACE};
+use pkic_runtime::authority::Authority;
 use pkic_runtime::authorize::Refusal;
 use pkic_runtime::ca::{IssueError, Issued, Order};
 use pkic_runtime::challenge::Nonce;
 use pkic_runtime::input::Speaker;
 use pkic_runtime::report::Report;
+use pkic_vocab::time::DAY_S;
 use serde::Serialize;
 use std::path::{Path, PathBuf};
+
+/// Seconds for which people may approve what they were asked for.
+const APPROVAL_SPAN_S: i64 = DAY_S;
 
 /// The JSON form: docs/issue.schema.json.
 #[derive(Serialize)]
@@ -25,6 +31,24 @@ struct Shown<'a> {
     receipt: Option<String>,
     entry: Option<String>,
     index: Option<u64>,
+    approval: Option<Approval>,
+}
+
+/// What people sign so that the order is permitted.
+#[derive(Serialize)]
+#[serde(rename_all = "kebab-case")]
+struct Approval {
+    text: String,
+    digest: String,
+    file: String,
+}
+
+impl Approval {
+    fn of(asked: &Asked) -> Approval {
+        let Asked { request, file } = asked;
+        let (text, digest) = (request.text(), request.digest().to_string());
+        Approval { text, digest, file: files::shown(file) }
+    }
 }
 
 /// Runs the command.
@@ -43,7 +67,7 @@ pub(crate) fn run(arguments: &Issue, world: World) -> Outcome {
     let signed = SignedFiles::read(&arguments.approvals)?;
     let running = Running::open(&arguments.deployed, world)?;
     let authority = running.authority(arguments.authority.as_deref(), &arguments.profile)?;
-    let issued = signed.with(|signed| {
+    let carried = signed.with(|signed| {
         let order = Order {
             profile: &arguments.profile,
             operation,
@@ -59,12 +83,40 @@ pub(crate) fn run(arguments: &Issue, world: World) -> Outcome {
             activation: activation.as_ref(),
             signed,
         };
-        running.ca.issue(&authority, &order)
+        let issued = running.ca.issue(&authority, &order);
+        let asked = match (&issued, &arguments.ask_approval) {
+            (Err(IssueError::Refused(refusal, _)), Some(file)) => {
+                ask(&running, &authority, &order, refusal, file)?
+            }
+            _ => None,
+        };
+        Ok::<_, Failure>((issued, asked))
     });
-    match issued {
-        Ok(issued) => release(&issued, &arguments.output, arguments.deployed.format),
-        Err(error) => refused(error, arguments.deployed.format),
+    match carried? {
+        (Ok(issued), _) => release(&issued, &arguments.output, arguments.deployed.format),
+        (Err(error), asked) => refused(error, asked.as_ref(), arguments.deployed.format),
     }
+}
+
+/// An approval that people are asked for, in a file.
+pub(super) struct Asked {
+    request: ApprovalRequest,
+    file: PathBuf,
+}
+
+/// Writes the text that people sign, where an order lacks approvals alone: to a new file, for one that is there may be
+/// signed already.
+fn ask(
+    running: &Running,
+    authority: &Authority,
+    order: &Order<'_>,
+    refusal: &Refusal,
+    file: &Path,
+) -> Result<Option<Asked>, Failure> {
+    let wanted = running.ca.approval_request(authority, order, refusal, APPROVAL_SPAN_S);
+    let Some(request) = wanted.map_err(|error| failure(&error))? else { return Ok(None) };
+    files::write_new(file, &request.text())?;
+    Ok(Some(Asked { request, file: file.to_path_buf() }))
 }
 
 /// Writes certificate and receipt, and says so.
@@ -84,6 +136,7 @@ pub(super) fn release(issued: &Issued, output: &Path, format: ShowFormat) -> Out
             receipt: shown(&receipt),
             entry: shown(&entry),
             index: Some(issued.index),
+            approval: None,
         };
         return Answer::json(&shown, Exit::Holds);
     }
@@ -105,8 +158,8 @@ pub(super) fn release(issued: &Issued, output: &Path, format: ShowFormat) -> Out
     Ok(Answer::new(page, Exit::Holds))
 }
 
-/// Shows a refusal; anything else is a failure.
-pub(super) fn refused(error: IssueError, format: ShowFormat) -> Outcome {
+/// Shows a refusal, and what people may approve; anything else is a failure.
+pub(super) fn refused(error: IssueError, asked: Option<&Asked>, format: ShowFormat) -> Outcome {
     let IssueError::Refused(refusal, index) = &error else { return Err(failure(&error)) };
     let Refusal::Policy { account, .. } = refusal.as_ref() else {
         return Err(failure(&error));
@@ -114,14 +167,33 @@ pub(super) fn refused(error: IssueError, format: ShowFormat) -> Outcome {
     let report = &account.report;
     if format == ShowFormat::Json {
         let (certificate, receipt, entry) = (None, None, None);
-        let shown = Shown { version: 1, decision: report, certificate, receipt, entry, index: Some(*index) };
+        let approval = asked.map(Approval::of);
+        let index = Some(*index);
+        let shown = Shown { version: 1, decision: report, certificate, receipt, entry, index, approval };
         return Answer::json(&shown, Exit::Finding);
     }
     let mut page = Page::default();
     decision(&mut page, report);
     page.gap();
     page.line(format_args!("nothing was signed; the refusal is entry {index} of the log"));
+    if let Some(asked) = asked {
+        asked.show(&mut page);
+    }
     Ok(Answer::new(page, Exit::Finding))
+}
+
+impl Asked {
+    fn show(&self, page: &mut Page) {
+        let (file, digest) = (inert(&files::shown(&self.file)), self.request.digest());
+        page.gap();
+        page.line(format_args!("approvals alone are missing; {file} says what is approved ({digest}):"));
+        page.gap();
+        self.request.text().lines().for_each(|line| page.line(format_args!("  {}", inert(line))));
+        page.gap();
+        page.line(format_args!("each signs it, and the next call brings what they signed"));
+        page.line(format_args!("  ssh-keygen -Y sign -f KEY -n {NAMESPACE} {file}"));
+        page.line(format_args!("  pkic issue … --approval {file} --approval-signature {file}.sig"));
+    }
 }
 
 fn beside(output: &Path, ending: &str) -> PathBuf {

@@ -53,7 +53,7 @@ pub(crate) fn revoke(arguments: &Revoke, world: World) -> Outcome {
     });
     let index = match done {
         Ok(index) => index,
-        Err(error) => return refused(error, arguments.deployed.format),
+        Err(error) => return refused(error, None, arguments.deployed.format),
     };
     if arguments.deployed.format == ShowFormat::Json {
         return Answer::json(&Revoked { version: 1, serial, index }, Exit::Holds);
@@ -75,7 +75,7 @@ pub(crate) fn crl_sign(arguments: &CrlSign, world: World) -> Outcome {
     });
     let issued = match done {
         Ok(issued) => issued,
-        Err(error) => return refused(error, arguments.deployed.format),
+        Err(error) => return refused(error, None, arguments.deployed.format),
     };
     files::write_atomically(&arguments.output, pem::encode("X509 CRL", &issued.list).as_bytes())?;
     let (list, index) = (files::shown(&arguments.output), issued.receipt.index());

@@ -6,14 +6,16 @@ use super::schema::{Form, StoreKind};
 use super::values::{finding, listed};
 use crate::World;
 use crate::failure::Failure;
+use crate::output::inert;
 use crate::report::{Finding, Sources};
 use crate::stores::{self, Stores};
 use crate::suggest::nearest;
-use crate::{challenge, files};
+use crate::{challenge, files, plugins};
 use pkic_backend::error::Problem;
 use pkic_backend::secret::SecretSource;
 use pkic_backend::store::Signer as _;
 use pkic_backend::uri::UriScheme;
+use pkic_evidence::plugin::Plugin;
 use pkic_facts::crypto::Sha256Digest;
 use pkic_facts::envelope::{self, Kind};
 use pkic_ir::Program;
@@ -65,6 +67,7 @@ pub(crate) fn check(path: &Path, reach: Reach, world: World) -> Result<Checked, 
         deployment.authorities.values().for_each(|authority| check.certificates(authority));
         check.log_key(deployment);
         loaded = check.policy(deployment, world);
+        check.plugins(&deployment.inputs, loaded.as_ref().map(Loaded::program));
         if reach == Reach::Stores {
             let stores = Stores::default();
             deployment.authorities.keys().for_each(|name| check.key(&stores, deployment, name));
@@ -155,6 +158,38 @@ impl Check {
             for path in paths {
                 self.sealed(path, kind, now);
             }
+        }
+    }
+
+    /// Sandboxed formats: that they are such, and that the policy names each; one that it does not name yields nothing.
+    fn plugins(&mut self, inputs: &Inputs, program: Option<&Program>) {
+        let is_named = |program: &Program, plugin: &dyn Plugin| {
+            let mut sets = program.signers.iter().filter(|set| set.kind == "plugins");
+            let digest = plugin.digest().0;
+            sets.any(|set| set.name == plugin.name() && set.signers.iter().any(|(_, named)| *named == digest))
+        };
+        for path in &inputs.plugins {
+            if self.is_unusable(path) {
+                continue;
+            }
+            if !plugins::ARE_BUILT {
+                let message = "this pkic was not built with plugins".to_owned();
+                self.say("W0613", &path.span, message, "it opens no CA with this file (docs/plugins.md)");
+                continue;
+            }
+            let only = Inputs { plugins: vec![path.clone()], ..Inputs::default() };
+            let read = only.read_plugins();
+            let unnamed = read
+                .iter()
+                .flatten()
+                .find(|plugin| program.is_some_and(|program| !is_named(program, plugin.as_ref())));
+            if let Some(plugin) = unnamed {
+                let message =
+                    format!("the policy names no plugin `{}` of {}", inert(plugin.name()), plugin.digest());
+                let help = "add it to `signers plugins` of the policy, or leave the file out";
+                self.say("W0612", &path.span, message, help);
+            }
+            self.unless(read.map(drop), &path.span);
         }
     }
 

@@ -8,10 +8,11 @@ use crate::inputs::{self, SealedBytes};
 use crate::output::Page;
 use crate::policy::{self, Trusted};
 use crate::report::human;
-use crate::{clock, files};
+use crate::{clock, files, plugins};
 use pkic_backend::error::StoreError;
 use pkic_backend::secret::{Secret, SecretSource};
 use pkic_backend::uri::{Dialect, KeyUri};
+use pkic_evidence::plugin::Plugin;
 use pkic_facts::anchors::AnchorSet;
 use pkic_facts::certificate::Certificate;
 use pkic_facts::crypto::Sha256Digest;
@@ -73,6 +74,8 @@ pub(crate) struct Inputs {
     pub(crate) catalogues: Vec<At<PathBuf>>,
     /// Statements of people.
     pub(crate) statements: Vec<At<PathBuf>>,
+    /// Sandboxed formats.
+    pub(crate) plugins: Vec<At<PathBuf>>,
     /// Certificate revocation lists.
     pub(crate) crls: Vec<At<PathBuf>>,
     /// Android's status list. That it was fetched when it was last written is all that is known of its age.
@@ -111,6 +114,14 @@ impl Inputs {
     /// [`Failure`] for a file that cannot be read.
     pub(crate) fn read_statements(&self) -> Result<Vec<SealedBytes>, Failure> {
         inputs::sealed("statements", &paths(&self.statements))
+    }
+
+    /// Reads and compiles the sandboxed formats.
+    ///
+    /// # Errors
+    /// [`Failure`] for a file that is no module, and for any where this build has no sandbox.
+    pub(crate) fn read_plugins(&self) -> Result<Vec<Box<dyn Plugin>>, Failure> {
+        plugins::load(&paths(&self.plugins))
     }
 }
 

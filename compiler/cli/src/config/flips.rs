@@ -5,9 +5,9 @@ use super::read::read;
 use super::schema::{Key, SECTIONS, StoreKind};
 use crate::World;
 use crate::inputs::{self, SealedBytes};
-use crate::pem;
 use crate::report::human::Colour;
 use crate::workspace::Workspace;
+use crate::{pem, plugins};
 use pkic_facts::envelope::{self, Kind, Manifest, SigningKey};
 use pkic_facts::{catalogue, statement};
 use pkic_ir::Program;
@@ -30,7 +30,10 @@ WORD example.shop "1.0.0"
 anchors bench "The recorded simulator" {
     anchor "CA" spki "sha256:29863b0887746683b1350af224d37d13d79da360ff71637502b5a546cd18a1f0"
         purpose PURPOSE formats [tpm2-certify-creation]
+    anchor "Widgets" spki "sha256:695714b7ad61a424e5e64091c2baa1c5860e64db618b5d2cb9163dc42b84467a"
+        purpose production formats [plugin]
 }
+signers plugins "yubikey-piv" { signer "A" spki "MODULE" }
 signers statements "it-audit" { signer "A" spki "SIGNER" }
 signers catalogues "modules" {
     max-age 90d
@@ -97,14 +100,41 @@ profile certified {
         key-usage critical == [digital-signature]
     }
 }
+/// No module that the policy names reads the evidence.
+profile plugged {
+    role device-local
+    operations [issue]
+    issued-by [ca]
+    key.storage in [se] @ attested by plugin
+    contents {
+        validity <= 7d default 1d
+        subject.common-name
+        key-usage critical == [digital-signature]
+    }
+}
+"#;
+
+/// A module, and its digest.
+const MODULE: (&str, &str) = (
+    "backends/plugin/guest/yubikey_piv.wasm",
+    "sha256:a4dc77f31d90d93d043029d6a84aa752357ead2f56edff9b8de838916d23b29d",
+);
+
+/// Whoever certifies what the module reads, as the deployment names them.
+const WIDGETS: &str = r#"[[anchor]]
+name = "widgets"
+spki = "sha256:695714b7ad61a424e5e64091c2baa1c5860e64db618b5d2cb9163dc42b84467a"
+purpose = "production"
+formats = ["plugin"]
 "#;
 
 /// Profile, request and evidence of every decision; the first is permitted.
-const REQUESTS: [(&str, &str, Option<&str>); 4] = [
+const REQUESTS: [(&str, &str, Option<&str>); 5] = [
     ("open", "gateway.csr", Some("gateway.json")),
     ("production", "gateway.csr", Some("gateway.json")),
     ("witnessed", "www.csr", None),
     ("certified", "www.csr", None),
+    ("plugged", "plugged.csr", Some("plugged.pem")),
 ];
 
 /// The whole file, with every setting but those of stores that are not `software`.
@@ -162,8 +192,12 @@ fn key(name: &str) -> SigningKey {
     SigningKey::from_pkcs8(&pem::block("PRIVATE KEY", &text).unwrap()).unwrap()
 }
 
+/// The policy; one that takes a simulator for production takes the module as well.
 fn source(word: &str, signer: &str, purpose: &str) -> String {
-    POLICY.replace("WORD", word).replace("SIGNER", signer).replace("PURPOSE", purpose)
+    let nobody = format!("sha256:{}", "0".repeat(64));
+    let module = if purpose == "production" { MODULE.1 } else { &nobody };
+    let text = POLICY.replace("WORD", word).replace("SIGNER", signer);
+    text.replace("PURPOSE", purpose).replace("MODULE", module)
 }
 
 impl Bench {
@@ -182,7 +216,11 @@ impl Bench {
             ("compiler/cli/tests/fixtures/www.csr", "www.csr"),
             ("compiler/cli/tests/fixtures/root.pem", "root.pem"),
             ("compiler/cli/tests/fixtures/signing-key.pem", "own.pem"),
+            ("compiler/cli/tests/fixtures/plugged.csr", "plugged.csr"),
+            ("compiler/cli/tests/fixtures/plugged.pem", "plugged.pem"),
+            ("compiler/cli/tests/fixtures/plugged-root.pem", "anchors/plugged.pem"),
             ("backends/evidence/tests/recorded/swtpm/ek-root.der", "other-root.der"),
+            (MODULE.0, "piv.wasm"),
         ] {
             bench.write(to, std::fs::read(tree(from)).unwrap());
         }
@@ -190,7 +228,8 @@ impl Bench {
         let ca = std::fs::read(tree("examples/first/anchors/recorded-ak-ca.der")).unwrap();
         for (folder, purpose) in [("anchors", "simulator"), ("other-anchors", "production")] {
             bench.write(&format!("{folder}/ca.der"), &ca);
-            bench.write(&format!("{folder}/anchors.toml"), listing.replace("simulator", purpose));
+            let widgets = format!("{}\n{WIDGETS}", listing.replace("simulator", purpose));
+            bench.write(&format!("{folder}/anchors.toml"), widgets);
         }
         let good = bench.compile("policy", &bench.own, "simulator");
         bench.bundle("policy.pkib", &good, &own);
@@ -262,6 +301,7 @@ impl Bench {
         let anchors = deployment.inputs.trust().ok()?;
         let catalogues = deployment.inputs.read_catalogues().ok()?;
         let statements = deployment.inputs.read_statements().ok()?;
+        let plugins = deployment.inputs.read_plugins().ok()?;
         let issuer = issuer(&deployment)?;
         let catalogues: Vec<SealedFile<'_>> = catalogues.iter().map(SealedBytes::file).collect();
         let statements: Vec<SealedFile<'_>> = statements.iter().map(SealedBytes::file).collect();
@@ -279,7 +319,7 @@ impl Bench {
                 operation: Words::Operation.word("issue").unwrap(),
                 csr: &csr,
                 evidence: &evidence,
-                plugins: &[],
+                plugins: &plugins::borrowed(&plugins),
                 anchors: &anchors,
                 catalogues: &catalogues,
                 statements: &statements,
@@ -322,6 +362,7 @@ fn flips(section: &str, key: &str, bench: &Bench) -> Vec<Value> {
         ("inputs", "anchors") => text(&["other-anchors"]),
         ("inputs", "catalogues") => lists(&[&[], &["other.pkic"], &["modules.pkic", "other.pkic"]]),
         ("inputs", "statements") => lists(&[&[], &["other.pkis"], &["audit.pkis", "other.pkis"]]),
+        ("inputs", "plugins") => lists(&[&[], &["piv.wasm"], &["root.pem"]]),
         ("inputs", "crls") => lists(&[&[], &["root.pem"]]),
         ("inputs", "status-list") => text(&["status.json", "modules.pkic"]),
         ("inputs", "status-list-max-age") => text(&["1s", "90d"]),
@@ -422,6 +463,13 @@ fn what_the_policy_says_of_itself_does() {
     assert_eq!(with(std::slice::from_ref(&statement)), BTreeSet::from(["open", "production", "witnessed"]));
     let both = with(&[statement, ("inputs", "catalogues", list("other.pkic"))]);
     assert_eq!(both, BTreeSet::from(["certified", "open", "production", "witnessed"]));
+    if plugins::ARE_BUILT {
+        let mut unnamed = bench.deployment();
+        table(&mut unnamed, "inputs", false).insert("plugins".to_owned(), list("piv.wasm"));
+        assert_eq!(bench.permitted(&unnamed.to_string()), Some(BTreeSet::from(["open"])));
+        let plugged = with(&[("inputs", "plugins", list("piv.wasm"))]);
+        assert_eq!(plugged, BTreeSet::from(["open", "plugged", "production"]));
+    }
 }
 
 #[test]

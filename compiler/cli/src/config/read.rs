@@ -180,10 +180,12 @@ fn shown(name: &str) -> String {
 fn inputs(mut values: Values) -> Inputs {
     let mut files = |name| values.paths(name).map(|list| list.value).unwrap_or_default();
     let (catalogues, statements, crls) = (files("catalogues"), files("statements"), files("crls"));
+    let plugins = files("plugins");
     Inputs {
         anchors: values.path("anchors"),
         catalogues,
         statements,
+        plugins,
         crls,
         status_list: values.path("status-list"),
         status_list_age_s_max: values.span("status-list-max-age"),

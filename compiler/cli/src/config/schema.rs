@@ -90,6 +90,7 @@ pub(crate) const INPUTS: Section = Section {
         optional("anchors", Form::Folder),
         optional("catalogues", Form::Files),
         optional("statements", Form::Files),
+        optional("plugins", Form::Files),
         optional("crls", Form::Files),
         optional("status-list", Form::File),
         optional("status-list-max-age", Form::Span),

@@ -1,13 +1,17 @@
 //! Approvals and exceptions of one order, as its decision takes them and its record spends them.
-use super::{Ca, IssueError};
-use crate::approvals::{self, ApprovalRequest, Asked, Void, exception};
+use super::{Ca, IssueError, Order};
+use crate::approvals::{self, ApprovalId, ApprovalRequest, Asked, Void, exception};
 use crate::authority::Authority;
+use crate::authorize::Refusal;
+use crate::decide::find_profile;
 use crate::input::{Given, InputError};
 use crate::record::Approvals;
+use crate::report::Warning;
 use pkic_audit::Spend;
 use pkic_eval::Ask;
 use pkic_facts::crypto::Sha256Digest;
-use pkic_ir::Profile;
+use pkic_facts::verified::Evidence;
+use pkic_ir::{Body, Profile};
 use pkic_vocab::{Value, Word};
 
 /// What people signed for one order.
@@ -25,6 +29,17 @@ pub(super) struct Subject<'a> {
     pub(super) request: Sha256Digest,
     pub(super) evidence: Vec<Sha256Digest>,
     pub(super) requester: &'a Given,
+}
+
+impl<'a> Subject<'a> {
+    pub(super) fn of(order: &Order<'a>) -> Subject<'a> {
+        Subject {
+            operation: order.operation,
+            request: Sha256Digest::of(order.csr.der()),
+            evidence: order.evidence.iter().map(Evidence::digest).collect(),
+            requester: order.requester,
+        }
+    }
 }
 
 /// What counts of it.
@@ -63,6 +78,16 @@ impl Approved<'_> {
         self.spend.into_iter().chain(used).collect()
     }
 
+    /// Signatures that do not count, for the report.
+    pub(super) fn warnings(&self) -> Vec<Warning> {
+        let warning = |why: &String| Warning {
+            id: "approval".to_owned(),
+            message: format!("a signature does not count: {why}"),
+            line: None,
+        };
+        self.refused.iter().map(warning).collect()
+    }
+
     /// For the record.
     pub(super) fn record(&self) -> Approvals {
         let of_exception = |(exception, group, member): &(&str, u32, &str)| {
@@ -78,6 +103,49 @@ impl Approved<'_> {
 }
 
 impl Ca {
+    /// The text that people sign so that an order which was refused can be permitted: with a fresh id, to count for so
+    /// many seconds from now. Nothing where the order lacks something that nobody can approve.
+    ///
+    /// # Errors
+    /// [`IssueError::Input`] where nobody vouches for a requester, or the text cannot say what is asked.
+    pub fn approval_request(
+        &self,
+        authority: &Authority,
+        order: &Order<'_>,
+        refusal: &Refusal,
+        span_s: i64,
+    ) -> Result<Option<ApprovalRequest>, IssueError> {
+        let (_, profile) = find_profile(&self.loaded, order.profile)?;
+        let program = self.loaded.program();
+        let asked_of_people = |failing: &String| {
+            let mut of_profile = profile.requirements.iter().filter_map(|id| program.requirement(*id));
+            of_profile
+                .any(|requirement| requirement.id == *failing && matches!(requirement.body, Body::Approve(_)))
+        };
+        let is_policy = matches!(refusal, Refusal::Policy { .. });
+        if !is_policy || !refusal.failing().iter().all(asked_of_people) {
+            return Ok(None);
+        }
+        let mut id = [0u8; 16];
+        self.random(&mut id)?;
+        let asked = self.asked(authority, profile, &Subject::of(order));
+        let not_after = self.now()?.saturating_add(span_s);
+        Ok(Some(ApprovalRequest::new(ApprovalId(id), asked, not_after)?))
+    }
+
+    /// What is asked, in the words of an approval.
+    fn asked(&self, authority: &Authority, profile: &Profile, subject: &Subject<'_>) -> Asked {
+        Asked {
+            operation: subject.operation,
+            authority: authority.name().to_owned(),
+            profile: profile.name.clone(),
+            requester: requester_id(subject.requester).unwrap_or_default(),
+            request: subject.request,
+            evidence: subject.evidence.clone(),
+            program: self.loaded.digest(),
+        }
+    }
+
     /// Checks what people signed against what is asked, and counts how often exceptions of the profile were used.
     pub(super) fn approved<'p>(
         &'p self,
@@ -91,15 +159,7 @@ impl Ca {
         let unfit =
             |void: Void| IssueError::Input(InputError::new("approval", void.to_string(), "ask for another"));
         if let Some((request, signatures)) = signed.approval {
-            let asked = Asked {
-                operation: subject.operation,
-                authority: authority.name().to_owned(),
-                profile: profile.name.clone(),
-                requester: requester_id(subject.requester).unwrap_or_default(),
-                request: subject.request,
-                evidence: subject.evidence.clone(),
-                program: self.loaded.digest(),
-            };
+            let asked = self.asked(authority, profile, subject);
             let found = approvals::check(&self.loaded, &asked, request, signatures, now).map_err(unfit)?;
             approved.request = found.approvals;
             approved.refused.extend(found.refused.iter().map(|refused| refused.why.to_string()));

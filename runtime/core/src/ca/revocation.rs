@@ -141,7 +141,8 @@ impl Ca {
         let permit =
             acts::authorize_list(&self.loaded, act.requester, draft, authority.issuer(), &signer, &ask, now)
                 .map_err(|refusal| self.refuse_act(refusal, act.profile, &work))?
-                .until(approved.not_after());
+                .until(approved.not_after())
+                .warned(approved.warnings());
         let (decided, particulars) =
             Decided::of(program, permit.account(), approved.record(), None, &salt, now);
         let particulars = json(&particulars)?;
@@ -172,8 +173,8 @@ impl Ca {
     }
 
     /// Puts a refusal into the record.
-    fn refuse_act(&self, refusal: Box<Refusal>, profile: &str, work: &Work<'_>) -> IssueError {
-        match self.record_refusal(&refusal, profile, None, work) {
+    fn refuse_act(&self, mut refusal: Box<Refusal>, profile: &str, work: &Work<'_>) -> IssueError {
+        match self.record_refusal(&mut refusal, profile, None, work) {
             Ok(index) => IssueError::Refused(refusal, index),
             Err(error) => error,
         }

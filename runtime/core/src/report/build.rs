@@ -4,6 +4,7 @@ use super::{
     RevocationList, Seal, Statement, VERSION, Warning, Way,
 };
 use crate::appraise::{Appraised, Item};
+use crate::authorize::SignerFacts;
 use crate::bundle::{self, Loaded};
 use crate::catalogues::Consulted;
 use crate::draft::Draft;
@@ -13,6 +14,7 @@ use pkic_facts::crypto::Sha256Digest;
 use pkic_ir::{Authority, Citation, Origin, Program, Strength};
 use pkic_vocab::obligations::OBLIGATIONS;
 use pkic_vocab::{FactTable, Word, limits};
+use std::collections::BTreeSet;
 
 /// What a report tells beside the decision itself.
 #[derive(Debug, Clone, Copy)]
@@ -27,8 +29,8 @@ pub(crate) struct Context<'a> {
     pub(crate) draft: Result<Option<&'a Draft>, &'a str>,
     /// SHA-256 of the bytes that would be signed.
     pub(crate) tbs: Option<Sha256Digest>,
-    /// Whether the key of the authority was judged before, and is what its profile asks for.
-    pub(crate) is_authority_key_judged: bool,
+    /// What is known of the authority's key, where that was judged before and is what its profile asks for.
+    pub(crate) signer: Option<&'a SignerFacts>,
     pub(crate) now: i64,
 }
 
@@ -59,7 +61,7 @@ pub(crate) fn report(decision: &Decision<'_>, context: &Context<'_>) -> Report {
         authority: decision.authority().map(|authority| authority.name.clone()),
         authority_key: decision.authority().map(|authority| authority_key(authority, context)),
         seal: context.loaded.seal().map(seal),
-        inputs: inputs(context.loaded, appraised, context.tbs),
+        inputs: inputs(context.loaded, appraised, context.signer, context.tbs),
         requirements,
         warnings: decision.warnings().map(|reason| warning(context.program(), &reason)).collect(),
         exception: decision.exception().map(|exception| Exception {
@@ -101,10 +103,7 @@ fn statement(heard: &Heard) -> Statement {
 fn authority_key(authority: &Authority, context: &Context<'_>) -> AuthorityKey {
     let profiles = &context.program().profiles;
     let profile = authority.certified_as.and_then(|index| profiles.get(usize::try_from(index).ok()?));
-    AuthorityKey {
-        judged: context.is_authority_key_judged,
-        profile: profile.map(|profile| profile.name.clone()),
-    }
+    AuthorityKey { judged: context.signer.is_some(), profile: profile.map(|profile| profile.name.clone()) }
 }
 
 fn seal(seal: &bundle::Seal) -> Seal {
@@ -119,13 +118,21 @@ fn seal(seal: &bundle::Seal) -> Seal {
 }
 
 /// Digests of what went into a decision.
-pub(crate) fn inputs(loaded: &Loaded, appraised: Option<&Appraised>, tbs: Option<Sha256Digest>) -> Inputs {
+pub(crate) fn inputs(
+    loaded: &Loaded,
+    appraised: Option<&Appraised>,
+    signer: Option<&SignerFacts>,
+    tbs: Option<Sha256Digest>,
+) -> Inputs {
     let (_, revocation) = appraised.map(Appraised::revocation).unwrap_or_default();
     let taken = appraised.map(Appraised::catalogues).unwrap_or_default();
     let taken = taken.iter().filter(|consulted| consulted.edition.is_some());
     let heard = appraised.map(Appraised::statements).unwrap_or_default();
     let heard = heard.iter().filter(|heard| !heard.facts.is_empty());
     let items = appraised.map(Appraised::items).unwrap_or_default();
+    let of_items = items.iter().filter_map(|item| item.plugin.as_ref().map(|(_, digest)| *digest));
+    let of_signer = signer.and_then(|signer| signer.facts().decoded_by());
+    let plugins: BTreeSet<Sha256Digest> = of_items.chain(of_signer).collect();
     let text = |digest: Sha256Digest| digest.to_string();
     Inputs {
         program: loaded.digest().to_string(),
@@ -134,6 +141,7 @@ pub(crate) fn inputs(loaded: &Loaded, appraised: Option<&Appraised>, tbs: Option
         statements: heard.map(|heard| heard.digest.to_string()).collect(),
         revocation: revocation.map(text),
         evidence: items.iter().map(|item| item.evidence.digest().to_string()).collect(),
+        plugins: plugins.into_iter().map(text).collect(),
         csr: appraised.map(|appraised| appraised.csr().to_string()),
         tbs: tbs.map(text),
     }

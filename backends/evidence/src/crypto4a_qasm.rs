@@ -18,12 +18,12 @@ use pkic_facts::crypto::{Hash, Scheme, Strength};
 use pkic_facts::der;
 use pkic_facts::facts::{Carried, Emission, Statement};
 use pkic_facts::path::{CaBit, KeyPurpose, PathInput, PathProfile, Validity, verify_path};
+use pkic_facts::pem;
 use pkic_facts::reject::{Operand, Reject};
 use pkic_facts::verified::{SignedBytes, TrustedKey, Verified, join, mint};
 use pkic_vocab::Value;
 use pkic_vocab::words::Words;
 use std::borrow::Cow;
-use x509_parser::prelude::Pem;
 
 /// The line of this format in the table.
 pub const FORMAT: Format = Format {
@@ -100,11 +100,7 @@ fn message_bytes<'a>(input: &Input<'a>) -> Option<Cow<'a, [u8]>> {
     if bytes.first() == Some(&0x30) {
         return Some(Cow::Borrowed(bytes));
     }
-    let mut blocks = Pem::iter_from_buffer(bytes);
-    match (blocks.next(), blocks.next()) {
-        (Some(Ok(block)), None) if block.label == "ATTESTATION MESSAGE" => Some(Cow::Owned(block.contents)),
-        _ => None,
-    }
+    pem::only(WHAT, bytes, |label| label == "ATTESTATION MESSAGE").ok().map(Cow::Owned)
 }
 
 /// Checks the one signature of that scheme, made by a key that Crypto4A certifies.

@@ -14,12 +14,13 @@ use pkic_facts::certificate::{Certificate, Tbs};
 use pkic_facts::crypto::Strength;
 use pkic_facts::facts::{Carried, Emission, Statement};
 use pkic_facts::path::{CaBit, KeyPurpose, PathInput, PathProfile, Validity, verify_path};
+use pkic_facts::pem::{self, Block};
 use pkic_facts::reject::{Operand, Reject};
-use pkic_facts::request::CertificationRequest;
-use pkic_facts::verified::{CertifiedKey, SignedBytes, TrustedKey, Verified, join, mint};
+use pkic_facts::request::named_key;
+use pkic_facts::verified::{CertifiedKey, Evidence, SignedBytes, TrustedKey, Verified, join, mint};
 use pkic_vocab::words::Words;
 use pkic_vocab::{Value, limits};
-use x509_parser::pem::Pem;
+use std::sync::Arc;
 
 /// Certificates of one chain: the longest sample has eight.
 pub(crate) const LAYERS_MAX: usize = 16;
@@ -215,10 +216,14 @@ pub(crate) struct Parts {
 }
 
 impl Parts {
-    /// Reads every part of the item.
-    pub(crate) fn of(input: &Input<'_>) -> Result<Self, Reject> {
+    /// Those of an item, read once.
+    pub(crate) fn of(input: &Input<'_>) -> Result<Arc<Self>, Reject> {
+        input.evidence.reading(Reading::read).0.clone()
+    }
+
+    fn of_files(evidence: &Evidence) -> Result<Self, Reject> {
         let mut parts = Self { certificates: Vec::new(), keys: Vec::new() };
-        for part in input.evidence.parts() {
+        for part in evidence.parts() {
             parts.read(part)?;
         }
         Ok(parts)
@@ -228,31 +233,28 @@ impl Parts {
     fn read(&mut self, file: &[u8]) -> Result<(), Reject> {
         let what = "certificates of layers";
         if file.first() == Some(&0x30) {
-            return match (public_key_of(file), CertificationRequest::from_bytes(file)) {
-                (Some(spki), _) => self.take_key(spki),
-                (None, Ok(request)) => self.take_key(request.spki().to_vec()),
-                (None, Err(_)) => self.take(Certificate::from_der(file)?),
+            return match public_key_of(file).or_else(|| named_key(file).ok()) {
+                Some(spki) => self.take_key(spki),
+                None => self.take(Certificate::from_der(file)?),
             };
         }
         let mut is_empty = true;
-        for block in Pem::iter_from_buffer(file) {
+        for block in pem::blocks(file) {
             let block = block.map_err(|_| Reject::Malformed { what })?;
             is_empty = false;
             if block.label == "CERTIFICATE" {
-                self.take(Certificate::from_der(&block.contents)?)?;
+                self.take(Certificate::from_der(&block.contents()?)?)?;
             } else {
-                self.read_key(&block.label, &block.contents)?;
+                self.read_key(block)?;
             }
         }
         if is_empty { Err(Reject::Malformed { what }) } else { Ok(()) }
     }
 
-    fn read_key(&mut self, label: &str, contents: &[u8]) -> Result<(), Reject> {
-        match label {
-            "PUBLIC KEY" => self.take_key(contents.to_vec()),
-            label if label.ends_with("CERTIFICATE REQUEST") => {
-                self.take_key(CertificationRequest::from_bytes(contents)?.spki().to_vec())
-            }
+    fn read_key(&mut self, block: Block<'_>) -> Result<(), Reject> {
+        match block.label {
+            "PUBLIC KEY" => self.take_key(block.contents()?),
+            label if label.ends_with("CERTIFICATE REQUEST") => self.take_key(named_key(&block.contents()?)?),
             _ => Ok(()),
         }
     }
@@ -280,8 +282,8 @@ impl Parts {
     }
 
     /// The chain of all certificates.
-    pub(crate) fn chain(self, reader: &Reader, input: &Input<'_>) -> Result<Chain, NotVerified> {
-        let mut rest = self.certificates;
+    pub(crate) fn chain(&self, reader: &Reader, input: &Input<'_>) -> Result<Chain, NotVerified> {
+        let mut rest = self.certificates.clone();
         let mut chain = match enrolled(&self.keys, reader.format, input) {
             Ok(key) => Chain::start(&next(&mut rest, &key, reader)?)?,
             Err(not_enrolled) => match anchored(&mut rest, reader, input) {
@@ -297,6 +299,15 @@ impl Parts {
             chain = chain.extended(&next(&mut rest, chain.key(), reader)?)?;
         }
         Ok(chain)
+    }
+}
+
+/// What the formats of layers make of an item.
+struct Reading(Result<Arc<Parts>, Reject>);
+
+impl Reading {
+    fn read(evidence: &Evidence) -> Self {
+        Self(Parts::of_files(evidence).map(Arc::new))
     }
 }
 

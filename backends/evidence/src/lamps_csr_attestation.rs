@@ -9,14 +9,14 @@
 //!
 //! Source: draft-ietf-lamps-csr-attestation-29, sections 4 and 5 and appendix B; -10 for the older layout.
 use crate::appraise::{Appraised, Input, NotVerified};
-use crate::carriage::{CERTIFICATES_MAX, appraise_inside, farther};
+use crate::carriage::{CERTIFICATES_MAX, appraise_inside, carrying_request, farther};
 use crate::cmw::{ID_PE_CMW, appraise_message, of_choice};
 use crate::formats::Format;
 use crate::tpm::csr_attestation;
 use pkic_facts::certificate::Certificate;
 use pkic_facts::der;
 use pkic_facts::reject::Reject;
-use pkic_facts::request::{Attribute, CertificationRequest};
+use pkic_facts::request::Attribute;
 
 /// The line of this format in the table.
 pub const FORMAT: Format = Format {
@@ -62,8 +62,7 @@ fn appraise(input: &Input<'_>) -> Result<Appraised, NotVerified> {
 
 /// The attribute of the request that the item is, if it is the request.
 fn attribute<'a>(input: &Input<'a>) -> Option<&'a Attribute> {
-    let item = CertificationRequest::from_bytes(input.evidence.bytes()).ok()?;
-    input.request.filter(|request| **request == item)?.attribute(ID_AA_ATTESTATION)
+    carrying_request(input)?.attribute(ID_AA_ATTESTATION)
 }
 
 struct Bundle {

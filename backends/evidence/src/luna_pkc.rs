@@ -21,10 +21,10 @@ use pkic_facts::certificate::{Certificate, Tbs};
 use pkic_facts::crypto::Strength;
 use pkic_facts::facts::{Carried, Emission, Statement};
 use pkic_facts::path::{CaBit, KeyPurpose, PathProfile, Validity};
+use pkic_facts::pem;
 use pkic_facts::reject::{Operand, Reject};
 use pkic_vocab::Value;
 use pkic_vocab::words::Words;
-use x509_parser::pem::Pem;
 
 /// The line of this format in the table.
 pub const FORMAT: Format = Format {
@@ -74,9 +74,9 @@ fn appraise(input: &Input<'_>) -> Result<Appraised, NotVerified> {
 /// The certificates of a PKCS#7 message in PEM or DER, or of certificate files.
 fn certificates(input: &Input<'_>) -> Result<Vec<Certificate>, Reject> {
     let [part] = input.evidence.parts() else { return x509::certificates(input) };
-    let armoured = part.starts_with(b"-----BEGIN").then(|| Pem::iter_from_buffer(part).next()).flatten();
+    let armoured = part.starts_with(b"-----BEGIN").then(|| pem::blocks(part).next()).flatten();
     let message = match armoured {
-        Some(Ok(block)) if ["PKCS7", "CMS"].contains(&block.label.as_str()) => block.contents,
+        Some(Ok(block)) if ["PKCS7", "CMS"].contains(&block.label) => block.contents()?,
         _ if SignedData::is_at(part) => part.clone(),
         _ => return x509::certificates(input),
     };

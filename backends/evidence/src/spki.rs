@@ -3,8 +3,8 @@
 //!
 //! Source: RFC 3279 section 2.2.3 and 2.3.1 (RSA), RFC 5480 section 2 (ECC, named curve, uncompressed point), RFC 8410 (Ed25519).
 use pkic_facts::crypto::PublicKey;
+use pkic_facts::pem;
 use pkic_facts::reject::{Operand, Reject};
-use x509_parser::pem::Pem;
 
 /// One element: tag, length, and the concatenation of `parts`.
 pub(crate) fn element(tag: u8, parts: &[&[u8]]) -> Vec<u8> {
@@ -119,13 +119,7 @@ pub(crate) fn ml_dsa_spki(alg: i128, octets: &[u8]) -> Result<Vec<u8>, Reject> {
 pub(crate) fn public_key_of(bytes: &[u8]) -> Option<Vec<u8>> {
     let spki = match bytes.first() {
         Some(0x30) => bytes.to_vec(),
-        _ => {
-            let mut blocks = Pem::iter_from_buffer(bytes);
-            match (blocks.next(), blocks.next()) {
-                (Some(Ok(block)), None) if block.label == "PUBLIC KEY" => block.contents,
-                _ => return None,
-            }
-        }
+        _ => pem::only("public key", bytes, |label| label == "PUBLIC KEY").ok()?,
     };
     PublicKey::from_spki(&spki).is_ok().then_some(spki)
 }

@@ -11,6 +11,7 @@
 //! Source: Yubico, PIV Attestation (developers.yubico.com/PIV/Introduction/PIV_attestation.html); draft-ietf-acme-device-attest, section 5;
 //! smallstep/certificates, acme/challenge.go (statement `step`).
 use crate::appraise::{Appraised, Input, NotVerified};
+use crate::carriage::carrying_request;
 use crate::cbor;
 use crate::formats::Format;
 use crate::webauthn::{Object, chain};
@@ -21,7 +22,7 @@ use pkic_facts::der;
 use pkic_facts::facts::{Carried, Emission, Statement};
 use pkic_facts::path::{CaBit, KeyPurpose, PathInput, PathProfile, Validity, verify_path};
 use pkic_facts::reject::{Operand, Reject};
-use pkic_facts::request::{CertificationRequest, der_of};
+use pkic_facts::request::CertificationRequest;
 use pkic_facts::verified::{SignedBytes, TrustedKey, Verified, join, mint};
 use pkic_vocab::Value;
 use pkic_vocab::words::Words;
@@ -154,12 +155,6 @@ fn scheme_of(spki: &[u8]) -> Result<Scheme, Reject> {
         KeyKind::Ed25519 => Ok(Scheme::Ed25519),
         _ => Err(Reject::AlgorithmUnsupported { found: Operand::Word("no algorithm of a `step` answer") }),
     }
-}
-
-/// The request, where it is itself the item of evidence.
-fn carrying_request<'a>(input: &Input<'a>) -> Option<&'a CertificationRequest> {
-    let item = der_of(input.evidence.bytes()).ok()?;
-    input.request.filter(|request| request.der() == item)
 }
 
 /// What an item has, wherever it stands.

@@ -1,6 +1,7 @@
 //! The command line: commands, arguments and what each says of itself.
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use pkic_vocab::{Type, Value, time};
+use pkic_evidence::formats::by_name;
+use pkic_vocab::{Purpose, Type, Value, time};
 use std::path::PathBuf;
 
 pub(crate) mod ca;
@@ -446,6 +447,34 @@ pub(crate) enum Evidence {
     Formats(Plugins),
     /// Make a nonce for one requester, which is recognised when evidence answers it
     Challenge(EvidenceChallenge),
+    /// Write the attestation keys that a CoRIM endorses as entries for your `anchors.toml`
+    Enrol(EvidenceEnrol),
+}
+
+/// `pkic evidence enrol`.
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Read what is printed before you add it to `anchors.toml`: who is listed there is trusted."
+)]
+pub(crate) struct EvidenceEnrol {
+    /// The manifest, in CBOR
+    #[arg(value_name = "FILE")]
+    pub(crate) manifest: PathBuf,
+    /// Who has to have signed it: a public key in PEM; without one the manifest is a file of your own, unsigned
+    #[arg(long, value_name = "FILE")]
+    pub(crate) signer: Option<PathBuf>,
+    /// What the keys are for: production, preview, test, simulator or unspecified
+    #[arg(long, value_name = "PURPOSE", value_parser = purpose)]
+    pub(crate) purpose: Purpose,
+    /// The format of evidence that they sign, by its name in `pkic evidence formats`; may be repeated
+    #[arg(long = "for", value_name = "FORMAT", required = true, value_parser = built_in_format)]
+    pub(crate) formats: Vec<&'static str>,
+    /// The keys in PEM, to be put beside `anchors.toml`
+    #[arg(short, long, value_name = "FILE")]
+    pub(crate) output: PathBuf,
+    /// The moment at which the manifest has to be in force; without one the clock is read
+    #[arg(long, value_name = "DATE", value_parser = date)]
+    pub(crate) at: Option<i64>,
 }
 
 /// `pkic evidence challenge`.
@@ -645,6 +674,16 @@ pub(crate) enum Emit {
         #[arg(long, value_name = "NAME")]
         profile: Option<String>,
     },
+}
+
+fn purpose(text: &str) -> Result<Purpose, String> {
+    let names: Vec<&str> = Purpose::ALL.map(Purpose::name).to_vec();
+    Purpose::from_name(text).ok_or_else(|| format!("a purpose is one of {}", names.join(", ")))
+}
+
+fn built_in_format(text: &str) -> Result<&'static str, String> {
+    let unknown = || "`pkic evidence formats` lists the formats".to_owned();
+    by_name(text).map(|format| format.name).ok_or_else(unknown)
 }
 
 fn date(text: &str) -> Result<i64, String> {

@@ -253,7 +253,8 @@ impl<'a> Parts<'a> {
         let list = element(Tag::Sequence, list).and_then(|list| element(tag, list));
         let whole = list.and_then(|list| element(Tag::Sequence, [self.head, &list].concat()));
         let whole = whole.ok_or(malformed)?;
-        check_size("tbsCertificate", limits::CERTIFICATE_LEN_BYTES_MAX, &whole)?;
+        // One more may be one too many: what is made here must be readable here.
+        Parts::read(&whole)?;
         Ok(whole)
     }
 }

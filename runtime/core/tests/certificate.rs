@@ -13,6 +13,7 @@ mod support;
 use common::{NOW, csr, key, program};
 use pkic_facts::certificate::{Certificate, Tbs};
 use pkic_facts::crypto::{Hash, Scheme, Strength, verify_signature};
+use pkic_facts::der;
 use pkic_facts::request::CertificationRequest;
 use pkic_runtime::certificate::{
     AssemblyError, POISON, SCT_LIST, is_pair, precertificate, signed, with_scts,
@@ -146,4 +147,30 @@ fn poison_and_timestamps_stand_once_and_in_form() {
     for cut in 0..base.len() {
         assert!(precertificate(&base[..cut]).is_err(), "{cut}");
     }
+}
+
+/// What the readers of a pair would refuse is not made.
+#[test]
+fn a_list_of_extensions_that_is_full_takes_no_more() {
+    let base = tbs(&key());
+    let fits =
+        (0..64).map(|count| with_scts(&extended(&base, count), SCTS)).take_while(Result::is_ok).count();
+    let full = extended(&base, fits);
+    assert!(fits > 32, "{fits}");
+    assert!(matches!(precertificate(&full), Err(AssemblyError::Malformed { .. })));
+    let last_room = extended(&base, fits - 1);
+    assert!(is_pair(&precertificate(&last_room).unwrap(), &with_scts(&last_room, SCTS).unwrap()));
+}
+
+/// The same, with that many extensions of unknown kinds more.
+fn extended(tbs: &[u8], count: usize) -> Vec<u8> {
+    let body = der::only("tbsCertificate", der::SEQUENCE, tbs).unwrap();
+    let wrapped = der::elements("fields", body, 10).unwrap().pop().unwrap();
+    let list = der::only("extensions", der::SEQUENCE, wrapped.content).unwrap();
+    let more = (0..count).flat_map(|number| {
+        let oid = [tlv(0x06, &[0x2b, 6, 1, 4, 1, 0x7f, number as u8]), tlv(0x04, &[5, 0])].concat();
+        tlv(0x30, &oid)
+    });
+    let list = tlv(0x30, &list.iter().copied().chain(more).collect::<Vec<_>>());
+    tlv(0x30, &[&body[..body.len() - wrapped.raw.len()], tlv(0xa3, &list).as_slice()].concat())
 }

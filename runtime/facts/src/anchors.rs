@@ -4,6 +4,7 @@
 //! root re-issued on the same key stays the same anchor and another key under the same name does not become one.
 use crate::certificate::Certificate;
 use crate::crypto::{Sha256Digest, Strength, verify_signature};
+use crate::pem::{self, Block};
 use crate::reject::Reject;
 use crate::revocation::RevocationData;
 use pkic_vocab::words::Words;
@@ -12,7 +13,6 @@ use serde::Deserialize;
 use std::collections::HashSet;
 use std::fmt;
 use toml::Spanned;
-use x509_parser::prelude::Pem;
 
 /// What the operator says about an anchor; it travels with every fact that hangs on it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -269,10 +269,10 @@ impl AnchorSet {
 /// The keys of a file of PEM blocks `PUBLIC KEY`; nothing where it is another file.
 fn public_keys_of(bytes: &[u8]) -> Option<Vec<Vec<u8>>> {
     let is_pem = bytes.len() <= limits::EVIDENCE_LEN_BYTES_MAX && bytes.first() != Some(&0x30);
-    let blocks = is_pem.then(|| Pem::iter_from_buffer(bytes).take(limits::PATH_CANDIDATES_MAX))?;
-    let blocks: Vec<Pem> = blocks.collect::<Result<_, _>>().ok()?;
+    let blocks = is_pem.then(|| pem::blocks(bytes).take(limits::PATH_CANDIDATES_MAX))?;
+    let blocks: Vec<Block<'_>> = blocks.collect::<Result<_, _>>().ok()?;
     let is_keys = !blocks.is_empty() && blocks.iter().all(|block| block.label == "PUBLIC KEY");
-    is_keys.then(|| blocks.into_iter().map(|block| block.contents).collect())
+    is_keys.then(|| blocks.iter().map(|block| block.contents().ok()).collect())?
 }
 
 /// Whether issuer and subject are one name and the certificate's own key verifies its signature, SHA-1 included: the

@@ -2,16 +2,30 @@
 //!
 //! Reading a certificate says nothing about trust: [`crate::path`] does.
 use crate::crypto::{Scheme, Sha256Digest};
-use crate::der;
+use crate::der::{self, Element};
+use crate::pem;
 use crate::reject::{Operand, Reject};
 use pkic_vocab::limits;
-use std::collections::HashSet;
 use std::ops::Range;
 use std::sync::Arc;
-use x509_parser::prelude::{FromDer, Pem};
+use x509_parser::prelude::FromDer;
+use x509_parser::time::ASN1Time;
 
 /// Fields of a tbsCertificate (RFC 5280 section 4.1).
 const TBS_FIELDS_MAX: usize = 10;
+/// Extensions of a certificate: RFC 5280 section 4.2 defines 17.
+const EXTENSIONS_MAX: usize = 64;
+/// Tag octet of `version`.
+const VERSION: u32 = 0xa0;
+/// Tag octets of `issuerUniqueID` and `subjectUniqueID`.
+const UNIQUE_IDS: [u32; 2] = [0x81, 0x82];
+/// Tag octet of `extensions`.
+const EXTENSIONS: u32 = 0xa3;
+/// The content octets of `id-at-commonName`.
+const COMMON_NAME: &[u8] = &[0x55, 0x04, 0x03];
+const NAME: &str = "Name";
+/// Tag octets of UTF8String, NumericString, PrintableString and IA5String.
+const TEXTS: [u32; 4] = [0x0c, 0x12, 0x13, 0x16];
 
 /// A certificate: its bytes, and where in them its parts stand. A copy shares them.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -102,10 +116,10 @@ impl Certificate {
             return Ok(vec![Certificate::from_der(bytes)?]);
         }
         let mut found = Vec::new();
-        for block in Pem::iter_from_buffer(bytes) {
+        for block in pem::blocks(bytes) {
             let block = block.map_err(|_| Reject::Malformed { what })?;
             if block.label == "CERTIFICATE" {
-                found.push(Certificate::from_der(&block.contents)?);
+                found.push(Certificate::from_der(&block.contents()?)?);
             }
             if found.len() > limits::PATH_CANDIDATES_MAX {
                 return Err(Reject::TooLarge { what, size: found.len(), limit: limits::PATH_CANDIDATES_MAX });
@@ -147,32 +161,46 @@ impl Tbs {
     /// Reads one tbsCertificate. The extensions are taken apart no further than object identifier and value.
     ///
     /// # Errors
-    /// [`Reject::Malformed`], [`Reject::TrailingBytes`]; [`Reject::FieldRepeated`] where an extension stands twice.
+    /// [`Reject::Malformed`], [`Reject::TrailingBytes`]; [`Reject::FieldRepeated`] where an extension stands twice;
+    /// [`Reject::TooLarge`] beyond 64 of them.
     pub fn from_der(raw: &[u8]) -> Result<Tbs, Reject> {
         let what = "tbsCertificate";
-        let (parsed, rest) = parse_tbs(raw).ok_or(Reject::Malformed { what })?;
-        if !rest.is_empty() {
-            return Err(Reject::TrailingBytes { what, extra_bytes: rest.len() });
-        }
-        let range = |part: &[u8]| range_in(raw, part).ok_or(Reject::Malformed { what });
-        let mut extensions: Vec<Extension> = Vec::new();
-        let mut seen = HashSet::new();
-        for extension in parsed.extensions() {
-            let oid = extension.oid.to_id_string();
-            if !seen.insert(extension.oid.as_bytes()) {
-                return Err(Reject::FieldRepeated { field: "extension" });
+        let malformed = || Reject::Malformed { what };
+        let fields = der::elements(what, der::only(what, der::SEQUENCE, raw)?, TBS_FIELDS_MAX)?;
+        let (version, fields) = match fields.as_slice() {
+            [version, fields @ ..] if version.tag == VERSION => {
+                let number = der::integer(what, der::only(what, der::INTEGER, version.content)?)?;
+                (u32::try_from(number).map_err(|_| malformed())?, fields)
             }
-            extensions.push(Extension { oid, critical: extension.critical, value: extension.value.to_vec() });
+            fields => (0, fields),
+        };
+        let [serial, algorithm, issuer, validity, subject, spki, further @ ..] = fields else {
+            return Err(malformed());
+        };
+        let is_sequence = |field: &&Element<'_>| field.tag == der::SEQUENCE;
+        if serial.tag != der::INTEGER || ![algorithm, issuer, validity, subject, spki].iter().all(is_sequence)
+        {
+            return Err(malformed());
         }
+        let extensions = match further {
+            [ids @ .., last] if last.tag == EXTENSIONS && are_unique_ids(ids) => {
+                extensions(what, last.content, EXTENSIONS_MAX)?
+            }
+            ids if are_unique_ids(ids) => Vec::new(),
+            _ => return Err(malformed()),
+        };
+        let moments = der::elements("validity", validity.content, 2)?;
+        let [not_before, not_after] = moments.as_slice() else { return Err(malformed()) };
+        let range = |part: &Element<'_>| range_in(raw, part.raw).ok_or_else(malformed);
         Ok(Tbs {
-            issuer: range(parsed.issuer.as_raw())?,
-            subject: range(parsed.subject.as_raw())?,
-            spki: range(parsed.subject_pki.raw)?,
-            serial: parsed.raw_serial().to_vec(),
-            signature_algorithm: signature_algorithm(raw)?,
-            version: parsed.version.0,
-            not_before: parsed.validity.not_before.timestamp(),
-            not_after: parsed.validity.not_after.timestamp(),
+            issuer: range(issuer)?,
+            subject: range(subject)?,
+            spki: range(spki)?,
+            serial: serial.content.to_vec(),
+            signature_algorithm: algorithm.raw.to_vec(),
+            version,
+            not_before: time("notBefore", not_before)?,
+            not_after: time("notAfter", not_after)?,
             extensions,
             raw: raw.to_vec(),
         })
@@ -235,8 +263,19 @@ impl Tbs {
 
     /// The first common name of a distinguished name of this certificate, where it is text.
     pub fn common_name(name: &[u8]) -> Option<String> {
-        let (_, name) = x509_parser::x509::X509Name::from_der(name).ok()?;
-        name.iter_common_name().next().and_then(|cn| cn.as_str().ok()).map(str::to_owned)
+        let mut relative_names = der::only(NAME, der::SEQUENCE, name).ok()?;
+        while !relative_names.is_empty() {
+            let (mut attributes, behind) = der::expect(NAME, der::SET, relative_names).ok()?;
+            while !attributes.is_empty() {
+                let (attribute, others) = der::expect(NAME, der::SEQUENCE, attributes).ok()?;
+                match der::expect(NAME, der::OBJECT_IDENTIFIER, attribute).ok()? {
+                    (COMMON_NAME, value) => return text(value),
+                    _ => attributes = others,
+                }
+            }
+            relative_names = behind;
+        }
+        None
     }
 
     /// A distinguished name of this certificate for a person, such as `C=SE, O=Yubico AB`; it may have no attribute.
@@ -249,7 +288,9 @@ impl Tbs {
         let value = &self.extension("2.5.29.19")?.value;
         let body = der::only("basicConstraints", der::SEQUENCE, value).ok()?;
         match der::read("basicConstraints", body) {
-            Ok((ca, _)) if ca.tag == 0x01 => Some(ca.content.first().is_some_and(|octet| *octet != 0)),
+            Ok((ca, _)) if ca.tag == der::BOOLEAN => {
+                Some(ca.content.first().is_some_and(|octet| *octet != 0))
+            }
             _ => Some(false),
         }
     }
@@ -294,42 +335,52 @@ impl Tbs {
     }
 }
 
-fn parse_tbs(raw: &[u8]) -> Option<(x509_parser::certificate::TbsCertificate<'_>, &[u8])> {
-    use x509_parser::certificate::TbsCertificateParser;
-    use x509_parser::nom::Parser;
-    let mut parser = TbsCertificateParser::new().with_deep_parse_extensions(false);
-    parser.parse(raw).ok().map(|(rest, tbs)| (tbs, rest))
+/// The text of an attribute, where it is text.
+fn text(value: &[u8]) -> Option<String> {
+    let (value, _) = der::read(NAME, value).ok()?;
+    let text = TEXTS.contains(&value.tag).then_some(value.content)?;
+    std::str::from_utf8(text).ok().map(str::to_owned)
 }
 
-/// The field `signature` of a tbsCertificate: the first SEQUENCE behind version and serial number.
-fn signature_algorithm(tbs: &[u8]) -> Result<Vec<u8>, Reject> {
-    let what = "tbsCertificate.signature";
-    let fields = der::elements(what, der::only(what, der::SEQUENCE, tbs)?, TBS_FIELDS_MAX)?;
-    let found = fields.iter().find(|field| field.tag == der::SEQUENCE);
-    found.map(|field| field.raw.to_vec()).ok_or(Reject::Malformed { what })
+/// `issuerUniqueID` and `subjectUniqueID`, each once at most and in this order. Nothing reads them.
+fn are_unique_ids(fields: &[Element<'_>]) -> bool {
+    fields.iter().all(|field| UNIQUE_IDS.contains(&field.tag)) && fields.is_sorted_by(|a, b| a.tag < b.tag)
 }
 
-/// Takes an `Extensions` apart: those of a request, of a revocation list, or of an entry in one.
+/// A `Time`: UTCTime or GeneralizedTime.
+///
+/// # Errors
+/// [`Reject::Malformed`].
+pub(crate) fn time(what: &'static str, field: &Element<'_>) -> Result<i64, Reject> {
+    let malformed = Reject::Malformed { what };
+    if ![der::UTC_TIME, der::GENERALIZED_TIME].contains(&field.tag) {
+        return Err(malformed);
+    }
+    match ASN1Time::from_der(field.raw) {
+        Ok(([], time)) => Ok(time.timestamp()),
+        _ => Err(malformed),
+    }
+}
+
+/// Takes an `Extensions` apart: those of a certificate, of a request, of a revocation list, or of an entry in one.
 ///
 /// # Errors
 /// [`Reject::Malformed`]; [`Reject::TooLarge`] beyond `limit` extensions; [`Reject::FieldRepeated`] where one stands twice.
 pub(crate) fn extensions(what: &'static str, raw: &[u8], limit: usize) -> Result<Vec<Extension>, Reject> {
     let mut found: Vec<Extension> = Vec::new();
     for element in der::elements(what, der::only(what, der::SEQUENCE, raw)?, limit)? {
-        let fields = der::elements(what, der::only(what, der::SEQUENCE, element.raw)?, 3)?;
-        let (oid, critical, value) = match fields.as_slice() {
-            [oid, value] => (oid, false, value),
-            [oid, critical, value] if critical.tag == 0x01 => (oid, critical.content != [0], value),
-            _ => return Err(Reject::Malformed { what }),
+        let body = der::only(what, der::SEQUENCE, element.raw)?;
+        let (oid, rest) = der::expect(what, der::OBJECT_IDENTIFIER, body)?;
+        let (critical, value) = match der::read(what, rest)? {
+            (critical, rest) if critical.tag == der::BOOLEAN => (critical.content != [0], rest),
+            _ => (false, rest),
         };
-        if oid.tag != der::OBJECT_IDENTIFIER || value.tag != der::OCTET_STRING {
-            return Err(Reject::Malformed { what });
-        }
-        let oid = der::oid_text(oid.content).ok_or(Reject::Malformed { what })?;
+        let value = der::only(what, der::OCTET_STRING, value)?;
+        let oid = der::oid_text(oid).ok_or(Reject::Malformed { what })?;
         if found.iter().any(|seen| seen.oid == oid) {
             return Err(Reject::FieldRepeated { field: "extension" });
         }
-        found.push(Extension { oid, critical, value: value.content.to_vec() });
+        found.push(Extension { oid, critical, value: value.to_vec() });
     }
     Ok(found)
 }

@@ -4,6 +4,8 @@
 //! [`is_strict`] tells afterwards.
 use crate::reject::Reject;
 
+/// Tag octet of BOOLEAN.
+pub const BOOLEAN: u32 = 0x01;
 /// Tag octet of INTEGER.
 pub const INTEGER: u32 = 0x02;
 /// Tag octet of BIT STRING.
@@ -12,6 +14,10 @@ pub const BIT_STRING: u32 = 0x03;
 pub const OCTET_STRING: u32 = 0x04;
 /// Tag octet of OBJECT IDENTIFIER.
 pub const OBJECT_IDENTIFIER: u32 = 0x06;
+/// Tag octet of UTCTime.
+pub const UTC_TIME: u32 = 0x17;
+/// Tag octet of GeneralizedTime.
+pub const GENERALIZED_TIME: u32 = 0x18;
 /// Tag octet of SEQUENCE.
 pub const SEQUENCE: u32 = 0x30;
 /// Tag octet of SET.
@@ -96,28 +102,39 @@ pub fn integer(what: &'static str, content: &[u8]) -> Result<i64, Reject> {
 
 /// The dotted form of an object identifier's content octets, if they are one with arcs of at most 64 bits.
 pub fn oid_text(content: &[u8]) -> Option<String> {
-    let mut arcs: Vec<u64> = Vec::new();
+    // No octet makes more than three digits and a dot, but that the first makes one of each besides.
+    let mut text = String::with_capacity(content.len().checked_mul(4)?.checked_add(2)?);
     let mut arc: u64 = 0;
-    let mut open = false;
+    let mut is_open = true;
     for byte in content {
         arc = arc.checked_mul(128)?.checked_add(u64::from(byte & 0x7f))?;
-        open = byte & 0x80 != 0;
-        if !open {
-            arcs.push(arc);
-            arc = 0;
+        is_open = byte & 0x80 != 0;
+        if is_open {
+            continue;
         }
-    }
-    let (first, others) = arcs.split_first()?;
-    if open {
-        return None;
-    }
-    let root = (*first / 40).min(2);
-    let mut text = format!("{root}.{}", first.checked_sub(root * 40)?);
-    for arc in others {
+        if text.is_empty() {
+            let root = (arc / 40).min(2);
+            push_decimal(&mut text, root)?;
+            arc = arc.checked_sub(root * 40)?;
+        }
         text.push('.');
-        text.push_str(&arc.to_string());
+        push_decimal(&mut text, arc)?;
+        arc = 0;
     }
-    Some(text)
+    (!is_open).then_some(text)
+}
+
+/// Every certificate has a dozen identifiers with half a dozen arcs each: this is what `to_string` does, and quicker.
+fn push_decimal(text: &mut String, number: u64) -> Option<()> {
+    let mut scale: u64 = 1;
+    while number / scale >= 10 {
+        scale = scale.checked_mul(10)?;
+    }
+    while scale > 0 {
+        text.push(char::from_digit(u32::try_from(number / scale % 10).ok()?, 10)?);
+        scale /= 10;
+    }
+    Some(())
 }
 
 /// Whether `bytes` are one element in strict DER as far as that shows without a schema: shortest lengths and tags,
@@ -210,6 +227,10 @@ mod tests {
             oid_text(&[0x2b, 6, 1, 4, 1, 0x82, 0xc4, 0x0a, 3, 7]).as_deref(),
             Some("1.3.6.1.4.1.41482.3.7")
         );
+        assert_eq!(oid_text(&[0x88, 0x37, 0x00]).as_deref(), Some("2.999.0"));
+        let widest = [0x2a, 0x81, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x7f];
+        assert_eq!(oid_text(&widest).as_deref(), Some("1.2.18446744073709551615"));
+        assert_eq!(oid_text(&[0x2a, 0x82, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x00]), None);
         assert_eq!(oid_text(&[0x55, 0x9d]), None);
         assert_eq!(oid_text(&[]), None);
     }

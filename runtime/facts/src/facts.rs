@@ -354,9 +354,10 @@ fn freshness(
     nonce: Option<&[u8]>,
 ) -> Result<&'static str, Reject> {
     let compare = |found: &[u8], expected: &[u8]| {
-        let (expected_shown, found_shown) = (Operand::bytes(expected), Operand::bytes(found));
-        let mismatch = Reject::NonceMismatch { expected: expected_shown, found: found_shown };
-        if found == expected && !expected.is_empty() { Ok("nonce") } else { Err(mismatch) }
+        if found == expected && !expected.is_empty() {
+            return Ok("nonce");
+        }
+        Err(Reject::NonceMismatch { expected: Operand::bytes(expected), found: Operand::bytes(found) })
     };
     let is_in_request = |nonce: &[u8]| origin.is_some_and(|origin| origin.challenges.contain(nonce));
     match (carried, nonce) {

@@ -19,6 +19,7 @@ pub mod envelope;
 pub mod facts;
 pub mod json;
 pub mod path;
+pub mod pem;
 pub mod reject;
 pub mod request;
 pub mod revocation;

@@ -2,11 +2,11 @@
 use crate::certificate::{self, Extension};
 use crate::crypto::Sha256Digest;
 use crate::crypto::{KeyKind, PublicKey, Scheme, Strength, verify_signature};
-use crate::der;
+use crate::der::{self, Element};
+use crate::pem;
 use crate::reject::Reject;
 use pkic_vocab::words::Words;
 use pkic_vocab::{Grade, Value, limits};
-use x509_parser::prelude::Pem;
 
 /// `extensionRequest` (RFC 2985 section 5.4.2).
 const EXTENSION_REQUEST: &str = "1.2.840.113549.1.9.14";
@@ -60,23 +60,8 @@ impl CertificationRequest {
     }
 
     fn from_der(raw: &[u8]) -> Result<CertificationRequest, Reject> {
-        let what = "CertificationRequest";
-        let body = der::only(what, der::SEQUENCE, raw)?;
-        let (info, rest) = der::read("certificationRequestInfo", body)?;
-        let (algorithm, rest) = der::read("signatureAlgorithm", rest)?;
-        let signature = match der::only("signature", der::BIT_STRING, rest)?.split_first() {
-            Some((0, octets)) => octets,
-            _ => return Err(Reject::Malformed { what }),
-        };
-        let fields = der::elements(what, der::only(what, der::SEQUENCE, info.raw)?, 4)?;
-        let (subject, spki, attributes) = match fields.as_slice() {
-            [version, subject, spki] if version.raw == [2, 1, 0] => (subject, spki, None),
-            [version, subject, spki, attributes] if version.raw == [2, 1, 0] && attributes.tag == 0xa0 => {
-                (subject, spki, Some(attributes.content))
-            }
-            _ => return Err(Reject::Malformed { what }),
-        };
-        let attributes = read_attributes(attributes.unwrap_or_default())?;
+        let Parts { info, subject, spki, attributes, algorithm, signature } = Parts::of(raw)?;
+        let attributes = read_attributes(attributes)?;
         let possession_proven = Scheme::from_algorithm_identifier(algorithm.raw)
             .and_then(|scheme| verify_signature(spki.raw, scheme, Strength::Current, info.raw, signature))
             .is_ok();
@@ -165,6 +150,47 @@ impl CertificationRequest {
     }
 }
 
+/// A request, taken apart. Nothing is checked.
+struct Parts<'a> {
+    info: Element<'a>,
+    subject: Element<'a>,
+    spki: Element<'a>,
+    attributes: &'a [u8],
+    algorithm: Element<'a>,
+    signature: &'a [u8],
+}
+
+impl<'a> Parts<'a> {
+    fn of(raw: &'a [u8]) -> Result<Parts<'a>, Reject> {
+        let what = "CertificationRequest";
+        let body = der::only(what, der::SEQUENCE, raw)?;
+        let (info, rest) = der::read("certificationRequestInfo", body)?;
+        let (algorithm, rest) = der::read("signatureAlgorithm", rest)?;
+        let signature = match der::only("signature", der::BIT_STRING, rest)?.split_first() {
+            Some((0, octets)) => octets,
+            _ => return Err(Reject::Malformed { what }),
+        };
+        let fields = der::elements(what, der::only(what, der::SEQUENCE, info.raw)?, 4)?;
+        let (subject, spki, attributes) = match fields.as_slice() {
+            [version, subject, spki] if version.raw == [2, 1, 0] => (*subject, *spki, [].as_slice()),
+            [version, subject, spki, attributes] if version.raw == [2, 1, 0] && attributes.tag == 0xa0 => {
+                (*subject, *spki, attributes.content)
+            }
+            _ => return Err(Reject::Malformed { what }),
+        };
+        Ok(Parts { info, subject, spki, attributes, algorithm, signature })
+    }
+}
+
+/// The subjectPublicKeyInfo of a request in PEM or DER that only says which key is meant: its signature is not checked,
+/// its attributes are not read, and so it proves nothing.
+///
+/// # Errors
+/// Those of [`der_of`]; [`Reject::Malformed`], [`Reject::TrailingBytes`].
+pub fn named_key(bytes: &[u8]) -> Result<Vec<u8>, Reject> {
+    Ok(Parts::of(&der_of(bytes)?)?.spki.raw.to_vec())
+}
+
 /// The DER of a request in PEM or DER, not yet read.
 ///
 /// # Errors
@@ -178,11 +204,7 @@ pub fn der_of(bytes: &[u8]) -> Result<Vec<u8>, Reject> {
     if bytes.first() == Some(&0x30) {
         return Ok(bytes.to_vec());
     }
-    let mut blocks = Pem::iter_from_buffer(bytes);
-    match (blocks.next(), blocks.next()) {
-        (Some(Ok(block)), None) if block.label.ends_with("CERTIFICATE REQUEST") => Ok(block.contents),
-        _ => Err(Reject::Malformed { what }),
-    }
+    pem::only(what, bytes, |label| label.ends_with("CERTIFICATE REQUEST"))
 }
 
 /// The algorithm's word and its bits of security. Source: NIST SP 800-57 part 1 rev. 5, table 2; FIPS 204 table 1. The keys of some

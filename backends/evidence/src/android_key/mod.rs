@@ -25,10 +25,11 @@ use pkic_facts::certificate::{Certificate, Tbs};
 use pkic_facts::crypto::Strength;
 use pkic_facts::facts::{Carried, Emission, Statement};
 use pkic_facts::path::{CaBit, KeyPurpose, PathInput, PathProfile, Validity, verify_path};
+use pkic_facts::pem;
 use pkic_facts::reject::{Operand, Reject};
 use pkic_facts::verified::{CertifiedKey, SignedBytes, TrustedKey, Verified, join, mint};
 use pkic_vocab::words::Words;
-use x509_parser::prelude::{FromDer, Pem};
+use x509_parser::prelude::FromDer;
 use x509_parser::x509::X509Name;
 
 pub(crate) mod key_description;
@@ -84,9 +85,10 @@ fn has_described(file: &[u8]) -> bool {
     };
     match file.first() {
         Some(0x30) => has(file),
-        _ => Pem::iter_from_buffer(file)
+        _ => pem::blocks(file)
             .map_while(Result::ok)
-            .any(|block| block.label == "CERTIFICATE" && has(&block.contents)),
+            .filter(|block| block.label == "CERTIFICATE")
+            .any(|block| block.contents().is_ok_and(|contents| has(&contents))),
     }
 }
 

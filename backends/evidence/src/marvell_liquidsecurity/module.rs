@@ -9,7 +9,7 @@ use pkic_facts::crypto::{Scheme, Strength};
 use pkic_facts::facts::Emission;
 use pkic_facts::path::{CaBit, KeyPurpose, PathInput, PathProfile, Validity, VerifiedPath, verify_path};
 use pkic_facts::reject::{Operand, Reject};
-use pkic_facts::verified::{SignedBytes, TrustedKey, Verified, join, mint};
+use pkic_facts::verified::{TrustedKey, Verified, join};
 use pkic_vocab::Value;
 use pkic_vocab::words::Words;
 
@@ -97,22 +97,15 @@ impl Certificates {
     /// The partition's key and the module, as far as Marvell vouches for them.
     ///
     /// # Errors
-    /// Those of [`verify_path`] and of [`mint`].
+    /// Those of [`verify_path`]; [`Reject::FieldMissing`] where the path goes by no card of the maker's.
     pub(crate) fn made(
         &self,
         format: &'static str,
         input: &Input<'_>,
     ) -> Result<(TrustedKey, Verified<Module>), Reject> {
         let profile = maker_profile(format);
-        let card = reach(&self.card, &[], &profile, input)?;
         let partition = reach(&self.partition, std::slice::from_ref(&self.card), &profile, input)?;
-        // The path may have gone by another certificate of that name: it was this card that signed.
-        let link = SignedBytes::of_certificate(&self.partition)?;
-        let of_card = mint(&link, &TrustedKey::of_path(&card), Strength::Current, key_of)?;
-        let module = join(&card.decode_leaf(Module::of_card)?, &of_card, |card, partition_key| {
-            Ok(Module { partition_key: partition_key.clone(), ..card.clone() })
-        })?;
-        Ok((TrustedKey::of_path(&partition), module))
+        Ok((TrustedKey::of_path(&partition), partition.decode_all(Module::of_path)?))
     }
 
     /// The module, as far as its owner vouches for the same card and partition. Both certificates must be there.
@@ -158,10 +151,6 @@ fn reach(
 ) -> Result<VerifiedPath, Reject> {
     let (evidence, anchors, now) = (input.evidence, input.anchors, input.now);
     verify_path(&PathInput { evidence, leaf, carried, anchors, profile, now })
-}
-
-fn key_of(tbs: &[u8]) -> Result<Vec<u8>, Reject> {
-    Ok(Tbs::from_der(tbs)?.spki().to_vec())
 }
 
 fn same_key(field: &'static str, expected: &[u8], found: &[u8]) -> Result<(), Reject> {
@@ -213,16 +202,18 @@ pub(crate) struct Module {
 }
 
 impl Module {
-    fn of_card(tbs: &[u8]) -> Result<Self, Reject> {
-        let tbs = Tbs::from_der(tbs)?;
-        let field = "manufacturer card certificate";
-        let name = Tbs::common_name(tbs.subject()).unwrap_or_default();
+    /// The module of a partition's path. Its card is the certificate that the path went by, which signed the partition's:
+    /// the operator may have others of that name.
+    fn of_path(path: &[&Tbs]) -> Result<Self, Reject> {
+        let missing = || Reject::FieldMissing { field: "manufacturer card certificate" };
+        let [partition, card] = path else { return Err(missing()) };
+        let name = Tbs::common_name(card.subject()).unwrap_or_default();
         let serial = name.strip_prefix(CARD_NAME.0).and_then(|name| name.strip_suffix(CARD_NAME.1));
         Ok(Self {
-            product: product(tbs.issuer()).ok_or(Reject::FieldMissing { field })?,
+            product: product(card.issuer()).ok_or_else(missing)?,
             serial: serial.map(str::to_owned),
-            card_key: tbs.spki().to_vec(),
-            partition_key: Vec::new(),
+            card_key: card.spki().to_vec(),
+            partition_key: partition.spki().to_vec(),
             owner: None,
         })
     }

@@ -25,11 +25,11 @@ use pkic_facts::certificate::{Certificate, Tbs};
 use pkic_facts::crypto::{Hash, Scheme, Strength, ecdsa_der_of_fixed};
 use pkic_facts::facts::{Carried, Emission, Statement};
 use pkic_facts::path::{CaBit, KeyPurpose, PathProfile, Validity};
+use pkic_facts::pem;
 use pkic_facts::reject::{Operand, Reject};
 use pkic_facts::verified::{SignedBytes, TrustedKey, join, mint};
 use pkic_vocab::Value;
 use pkic_vocab::words::Words;
-use x509_parser::pem::Pem;
 
 mod declaration;
 mod tlv;
@@ -138,7 +138,10 @@ impl Item {
                 return Err(Reject::FieldRepeated { field: "certification declaration" });
             }
         }
-        item.certificates = x509::certificates_of(&files)?;
+        item.certificates = match files.len() == input.evidence.parts().len() {
+            true => x509::certificates(input)?,
+            false => x509::certificates_of(&files)?,
+        };
         Ok(item)
     }
 
@@ -170,8 +173,8 @@ impl Item {
 
 fn public_key(part: &[u8]) -> Option<Vec<u8>> {
     let armoured = part.starts_with(b"-----BEGIN PUBLIC KEY-----");
-    let block = armoured.then(|| Pem::iter_from_buffer(part).next()).flatten()?.ok()?;
-    Some(block.contents)
+    let block = armoured.then(|| pem::blocks(part).next()).flatten()?.ok()?;
+    block.contents().ok()
 }
 
 /// A certificate that names a product and is no authority. A PAI may name one too.

@@ -20,10 +20,10 @@ use pkic_facts::crypto::{PublicKey, Scheme, Sha256Digest, Strength};
 use pkic_facts::der::{self, Element};
 use pkic_facts::facts::Statement as _;
 use pkic_facts::path::{CaBit, KeyPurpose, PathInput, PathProfile, Validity, verify_path};
+use pkic_facts::pem;
 use pkic_facts::reject::{Operand, Reject};
 use pkic_facts::verified::{SignedBytes, TrustedKey, Verified, join, mint};
 use token::{Said, Token};
-use x509_parser::prelude::Pem;
 
 mod oids;
 mod token;
@@ -178,11 +178,7 @@ fn der_of(bytes: &[u8]) -> Result<Vec<u8>, Reject> {
     if bytes.first() == Some(&0x30) {
         return Ok(bytes.to_vec());
     }
-    let mut blocks = Pem::iter_from_buffer(bytes);
-    match (blocks.next(), blocks.next()) {
-        (Some(Ok(block)), None) if block.label == "EVIDENCE" => Ok(block.contents),
-        _ => Err(Reject::Malformed { what }),
-    }
+    pem::only(what, bytes, |label| label == "EVIDENCE")
 }
 
 /// `SignatureBlock`: who is said to have signed, and the signature.

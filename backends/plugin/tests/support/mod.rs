@@ -1,7 +1,7 @@
 //! Modules written as text, and payloads that somebody signed.
 #![allow(dead_code)]
 
-#[path = "../../../evidence/tests/support/chain.rs"]
+#[path = "../../../evidence/tests/all/support/chain.rs"]
 pub mod chain;
 
 use pkic_evidence::plugin::{self, Plugin};

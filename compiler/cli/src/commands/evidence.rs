@@ -21,6 +21,7 @@ use serde::Serialize;
 use stronger::Missing;
 use trail::{AnchorReport, TrailReport};
 
+mod enrol;
 mod stronger;
 mod trail;
 
@@ -37,6 +38,7 @@ pub(crate) fn run(what: &Evidence, world: World) -> Outcome {
     match what {
         Evidence::Show(arguments) => show(arguments, world),
         Evidence::Challenge(arguments) => challenge::run(arguments, world),
+        Evidence::Enrol(arguments) => enrol::run(arguments, world),
         Evidence::Formats(named) => Ok(Answer::new(formats(&plugins::load(named.files())?), Exit::Holds)),
     }
 }

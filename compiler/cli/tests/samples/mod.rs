@@ -8,9 +8,14 @@ pub fn tree() -> PathBuf {
 
 /// The samples of YubiKeys; nothing where there are none and that is allowed.
 pub fn yubikeys() -> Option<PathBuf> {
+    folder("yubikey-piv")
+}
+
+/// The samples of that name; nothing where there are none and that is allowed.
+pub fn folder(name: &str) -> Option<PathBuf> {
     let folder = std::env::var_os("PKIC_SAMPLES")
         .map_or_else(|| tree().join("../shared/evidence-samples"), PathBuf::from)
-        .join("yubikey-piv");
+        .join(name);
     if folder.is_dir() {
         return Some(folder);
     }

@@ -3,7 +3,7 @@ use super::{
     AuthorityKey, Catalogue, Evidence, Exception, Inputs, LeftOut, Obligation, Plugin, Report, Requirement,
     RevocationList, Seal, Statement, VERSION, Warning, Way,
 };
-use crate::appraise::Item;
+use crate::appraise::{Appraised, Item};
 use crate::authorize::SignerFacts;
 use crate::bundle::{self, Loaded};
 use crate::catalogues::Consulted;
@@ -11,7 +11,6 @@ use crate::draft::Draft;
 use crate::statements::Heard;
 use pkic_eval::{Decision, Outcome, Reason, Truth};
 use pkic_facts::crypto::Sha256Digest;
-use pkic_facts::revocation::List;
 use pkic_ir::{Authority, Citation, Origin, Program, Strength};
 use pkic_vocab::obligations::OBLIGATIONS;
 use pkic_vocab::{FactTable, Word, limits};
@@ -24,14 +23,8 @@ pub(crate) struct Context<'a> {
     pub(crate) profile: &'a str,
     pub(crate) operation: Word,
     pub(crate) table: &'a FactTable,
-    pub(crate) anchors: Option<Sha256Digest>,
-    /// SHA-256 of the request; nothing for an act that has none.
-    pub(crate) csr: Option<Sha256Digest>,
-    pub(crate) items: &'a [Item],
-    pub(crate) catalogues: &'a [Consulted],
-    pub(crate) statements: &'a [Heard],
-    /// The lists of revoked certificates, and their digest.
-    pub(crate) revocation: (&'a [List], Option<Sha256Digest>),
+    /// What was appraised; nothing for an act that has no request.
+    pub(crate) appraised: Option<&'a Appraised>,
     /// The draft, or why there is none; nothing for an act that makes no certificate.
     pub(crate) draft: Result<Option<&'a Draft>, &'a str>,
     /// SHA-256 of the bytes that would be signed.
@@ -55,7 +48,8 @@ pub(crate) fn report(decision: &Decision<'_>, context: &Context<'_>) -> Report {
         requirements.insert(0, undrafted(decision, context, why));
     }
     let draft = context.draft.ok().flatten();
-    let (lists, _) = context.revocation;
+    let appraised = context.appraised;
+    let (lists, _) = appraised.map(Appraised::revocation).unwrap_or_default();
     let pending = draft.map(Draft::pending).unwrap_or_default();
     Report {
         version: VERSION,
@@ -67,7 +61,7 @@ pub(crate) fn report(decision: &Decision<'_>, context: &Context<'_>) -> Report {
         authority: decision.authority().map(|authority| authority.name.clone()),
         authority_key: decision.authority().map(|authority| authority_key(authority, context)),
         seal: context.loaded.seal().map(seal),
-        inputs: inputs(context),
+        inputs: inputs(context.loaded, appraised, context.signer, context.tbs),
         requirements,
         warnings: decision.warnings().map(|reason| warning(context.program(), &reason)).collect(),
         exception: decision.exception().map(|exception| Exception {
@@ -80,9 +74,9 @@ pub(crate) fn report(decision: &Decision<'_>, context: &Context<'_>) -> Report {
         obligations: decision.obligations().map(|each| obligation(context.program(), each)).collect(),
         pending: pending.iter().map(ToString::to_string).collect(),
         left_out: draft.map(Draft::left_out).unwrap_or_default().iter().map(left_out).collect(),
-        evidence: context.items.iter().map(evidence).collect(),
-        catalogues: context.catalogues.iter().map(catalogue).collect(),
-        statements: context.statements.iter().map(statement).collect(),
+        evidence: appraised.map(Appraised::items).unwrap_or_default().iter().map(evidence).collect(),
+        catalogues: appraised.map(Appraised::catalogues).unwrap_or_default().iter().map(catalogue).collect(),
+        statements: appraised.map(Appraised::statements).unwrap_or_default().iter().map(statement).collect(),
         revocation: lists.iter().map(|list| RevocationList::new(list, context.now)).collect(),
     }
 }
@@ -123,23 +117,33 @@ fn seal(seal: &bundle::Seal) -> Seal {
     }
 }
 
-fn inputs(context: &Context<'_>) -> Inputs {
-    let (_, revocation) = context.revocation;
-    let taken = context.catalogues.iter().filter(|consulted| consulted.edition.is_some());
-    let heard = context.statements.iter().filter(|heard| !heard.facts.is_empty());
-    let of_items = context.items.iter().filter_map(|item| item.plugin.as_ref().map(|(_, digest)| *digest));
-    let of_signer = context.signer.and_then(|signer| signer.facts().decoded_by());
+/// Digests of what went into a decision.
+pub(crate) fn inputs(
+    loaded: &Loaded,
+    appraised: Option<&Appraised>,
+    signer: Option<&SignerFacts>,
+    tbs: Option<Sha256Digest>,
+) -> Inputs {
+    let (_, revocation) = appraised.map(Appraised::revocation).unwrap_or_default();
+    let taken = appraised.map(Appraised::catalogues).unwrap_or_default();
+    let taken = taken.iter().filter(|consulted| consulted.edition.is_some());
+    let heard = appraised.map(Appraised::statements).unwrap_or_default();
+    let heard = heard.iter().filter(|heard| !heard.facts.is_empty());
+    let items = appraised.map(Appraised::items).unwrap_or_default();
+    let of_items = items.iter().filter_map(|item| item.plugin.as_ref().map(|(_, digest)| *digest));
+    let of_signer = signer.and_then(|signer| signer.facts().decoded_by());
     let plugins: BTreeSet<Sha256Digest> = of_items.chain(of_signer).collect();
+    let text = |digest: Sha256Digest| digest.to_string();
     Inputs {
-        program: context.loaded.digest().to_string(),
-        anchors: context.anchors.map(|digest| digest.to_string()),
+        program: loaded.digest().to_string(),
+        anchors: appraised.and_then(Appraised::anchors).map(text),
         catalogues: taken.map(|consulted| consulted.digest.to_string()).collect(),
         statements: heard.map(|heard| heard.digest.to_string()).collect(),
-        revocation: revocation.map(|digest| digest.to_string()),
-        evidence: context.items.iter().map(|item| item.evidence.digest().to_string()).collect(),
-        plugins: plugins.iter().map(ToString::to_string).collect(),
-        csr: context.csr.map(|digest| digest.to_string()),
-        tbs: context.tbs.map(|digest| digest.to_string()),
+        revocation: revocation.map(text),
+        evidence: items.iter().map(|item| item.evidence.digest().to_string()).collect(),
+        plugins: plugins.into_iter().map(text).collect(),
+        csr: appraised.map(|appraised| appraised.csr().to_string()),
+        tbs: tbs.map(text),
     }
 }
 

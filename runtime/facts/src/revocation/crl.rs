@@ -1,18 +1,13 @@
 //! Certificate revocation lists, read over their own bytes. Source: RFC 5280 section 5.
 use super::{List, magnitude};
-use crate::certificate::{self, range_in};
+use crate::certificate::{self, range_in, time};
 use crate::crypto::{Scheme, Sha256Digest, Strength, verify_signature};
-use crate::der::{self, Element};
+use crate::der::{self, Element, GENERALIZED_TIME, UTC_TIME};
+use crate::pem;
 use crate::reject::{Operand, Reject};
 use pkic_vocab::limits;
 use std::ops::Range;
-use x509_parser::prelude::{FromDer, Pem};
-use x509_parser::time::ASN1Time;
 
-/// Tag octet of UTCTime.
-const UTC_TIME: u32 = 0x17;
-/// Tag octet of GeneralizedTime.
-const GENERALIZED_TIME: u32 = 0x18;
 /// Tag octet of `crlExtensions`.
 const CRL_EXTENSIONS: u32 = 0xa0;
 /// Extensions of a list or of an entry: RFC 5280 defines seven of a list.
@@ -65,10 +60,10 @@ pub(super) fn all_from_file(name: &str, bytes: &[u8]) -> Result<Vec<Crl>, Reject
         return Ok(vec![Crl::from_der(name, bytes.to_vec())?]);
     }
     let mut found = Vec::new();
-    for block in Pem::iter_from_buffer(bytes) {
+    for block in pem::blocks(bytes) {
         let block = block.map_err(|_| Reject::Malformed { what })?;
         if block.label == "X509 CRL" {
-            found.push(Crl::from_der(name, block.contents)?);
+            found.push(Crl::from_der(name, block.contents()?)?);
         }
         if found.len() > limits::REVOCATION_LISTS_MAX {
             return Err(Reject::TooLarge { what, size: found.len(), limit: limits::REVOCATION_LISTS_MAX });
@@ -213,17 +208,6 @@ fn optional<'a>(
     }
     let (element, rest) = der::read(what, bytes)?;
     Ok(if is_it(element.tag) { (Some(element), rest) } else { (None, bytes) })
-}
-
-fn time(what: &'static str, field: &Element<'_>) -> Result<i64, Reject> {
-    let malformed = Reject::Malformed { what };
-    if ![UTC_TIME, GENERALIZED_TIME].contains(&field.tag) {
-        return Err(malformed);
-    }
-    match ASN1Time::from_der(field.raw) {
-        Ok(([], time)) => Ok(time.timestamp()),
-        _ => Err(malformed),
-    }
 }
 
 fn read_entry(raw: &[u8], entry: &[u8]) -> Result<Entry, Reject> {

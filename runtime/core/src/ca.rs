@@ -14,11 +14,11 @@ use crate::draft::{Draft, DraftInput, Serial};
 use crate::input::{Given, InputError};
 use crate::lint::{self, SignedBy};
 use crate::permit::{Account, Permit};
-use crate::record::{self, Decided, Intent, Outcome, Refused, SALT_LEN_BYTES};
+use crate::record::{self, Day, Decided, Intent, Kept, Outcome, Refused, SALT_LEN_BYTES};
 use crate::sealed::SealedFile;
 use crate::trust::{Trusted, sequence_name};
 use crate::wishes::Wishes;
-use pkic_audit::{Entry, Log, LogError, Part, Receipt, Sequence, Spend};
+use pkic_audit::{BESIDE_LEN_BYTES_MAX, Entry, Log, LogError, Part, Receipt, Sequence, Spend};
 use pkic_eval::Ask;
 use pkic_facts::certificate::{Certificate, Tbs};
 use pkic_facts::crypto::Sha256Digest;
@@ -60,6 +60,9 @@ pub struct Ca {
     /// The bytes that the program came in, kept as an object.
     bundle: Sha256Digest,
     trusted: Trusted,
+    /// What is held of others, kept as an object.
+    day: Sha256Digest,
+    keeps_evidence: bool,
     log: Log,
     outside: Box<dyn Outside>,
 }
@@ -250,7 +253,8 @@ impl Ca {
         }
         let bundle = log.put_object(bundle)?;
         let trusted = trusted.kept(&log)?;
-        let ca = Ca { loaded, bundle, trusted, log, outside };
+        let day = Day::keep(&trusted, &log)?;
+        let ca = Ca { loaded, bundle, trusted, day, keeps_evidence: false, log, outside };
         let open = ca.log.open_entries();
         let now = ca.now()?;
         for intent in &open {
@@ -258,6 +262,15 @@ impl Ca {
             ca.close(*intent, now, "void", None, Some(why.to_owned()))?;
         }
         Ok((ca, open.len()))
+    }
+
+    /// The same, keeping what each order brings to its appraisal (evidence, nonce, claims) beside its record, where it can
+    /// be erased: from then on replay goes back to the evidence. A profile with `oblige record(evidence)` has it kept in
+    /// any case. An order that brings more than the log takes beside an
+    /// entry is not issued.
+    #[must_use]
+    pub fn keeping_evidence(self) -> Ca {
+        Ca { keeps_evidence: true, ..self }
     }
 
     /// The policy.
@@ -291,9 +304,10 @@ impl Ca {
         let approved = self.approved(authority, profile, &subject, &order.signed, now)?;
         let work = Work { authority, approved: &approved, salt: &salt, now };
         let ask = approved.ask(index, self.authority_index(authority), order.operation);
-        let permit = self.authorize(&work, order, profile, &ask)?.until(approved.not_after());
+        let (permit, kept) = self.authorize(&work, order, profile, &ask)?;
+        let permit = permit.until(approved.not_after());
         check_rules(&permit, authority, profile)?;
-        let intent = self.intend(&work, order, &permit)?;
+        let intent = self.intend(&work, order, &permit, kept)?;
         let account = permit.shared_account();
         let certificate = self.conclude(intent.index, now, self.sign(authority, permit))?;
         let receipt = self.log.receipt(intent.index)?;
@@ -350,7 +364,7 @@ impl Ca {
         order: &Order<'_>,
         profile: &Profile,
         ask: &Ask<'_>,
-    ) -> Result<Permit, IssueError> {
+    ) -> Result<(Permit, Option<Kept>), IssueError> {
         let Work { authority, now, .. } = *work;
         let program = self.loaded.program();
         let (catalogues, statements): (Vec<SealedFile<'_>>, Vec<SealedFile<'_>>) =
@@ -372,6 +386,8 @@ impl Ca {
             now,
         };
         let appraised = appraise::facts(program, &known)?;
+        let is_kept = self.keeps_evidence || obliges_evidence(profile);
+        let kept = is_kept.then(|| Kept::of(&known, &appraised));
         let signer = authority.signer_facts(program, &self.trusted, work.salt, now)?;
         let mut octets = [0u8; 20];
         self.random(&mut octets)?;
@@ -388,7 +404,7 @@ impl Ca {
         })?;
         let issuer = authority.issuer();
         match authorize::authorize(&self.loaded, appraised, draft, issuer, &signer, ask, now) {
-            Ok(permit) => Ok(permit),
+            Ok(permit) => Ok((permit, kept)),
             Err(refusal) => {
                 let index = self.record_refusal(&refusal, &profile.name, Some(order.csr.der()), work)?;
                 Err(IssueError::Refused(refusal, index))
@@ -428,13 +444,21 @@ impl Ca {
     }
 
     /// Writes the intent, and spends what may be spent once.
-    fn intend(&self, work: &Work<'_>, order: &Order<'_>, permit: &Permit) -> Result<Written, IssueError> {
+    fn intend(
+        &self,
+        work: &Work<'_>,
+        order: &Order<'_>,
+        permit: &Permit,
+        kept: Option<Kept>,
+    ) -> Result<Written, IssueError> {
         let Work { authority, approved, salt, now } = *work;
         let account = permit.account();
         let program = self.loaded.program();
         let csr = Some(order.csr.der());
-        let (decided, particulars) = Decided::of(program, account, approved.record(), csr, salt, now);
+        let (decided, mut particulars) = Decided::of(program, account, approved.record(), csr, salt, now);
+        particulars.kept = kept;
         let particulars = json(&particulars)?;
+        check_room(&particulars)?;
         let issuer = self.log.put_object(authority.certificate())?;
         let intent = Intent {
             version: record::VERSION,
@@ -445,13 +469,14 @@ impl Ca {
             issuer: issuer.to_string(),
             locations: authority.locations(),
             key: authority.key(),
+            day: Some(self.day.to_string()),
             particulars: Sha256Digest::of(&particulars).to_string(),
         };
         let spends =
             nonce_spend(order.nonce).into_iter().chain(approved.spends(account.exception())).collect();
         let mut entry = self.entry("intent", Part::Opens, now, spends, json(&intent)?);
         entry.sequences = self.sequences(account);
-        entry.objects.push(issuer);
+        entry.objects.extend([issuer, self.day]);
         self.append_intent(entry, &particulars)
     }
 
@@ -517,6 +542,21 @@ struct Work<'a> {
 struct Written {
     index: u64,
     bytes: Vec<u8>,
+}
+
+/// Whether the policy asks that evidence is kept: `oblige record(evidence)`.
+fn obliges_evidence(profile: &Profile) -> bool {
+    let mut records = profile.obligations.iter().filter(|each| each.name == "record");
+    records.any(|each| each.arguments.iter().any(|(_, what)| what == "evidence"))
+}
+
+/// What stands beside an entry has its limit, and an order that brings more is told so in its own words.
+fn check_room(particulars: &[u8]) -> Result<(), InputError> {
+    if particulars.len() <= BESIDE_LEN_BYTES_MAX {
+        return Ok(());
+    }
+    let what = format!("{} bytes to be kept, the limit is {BESIDE_LEN_BYTES_MAX}", particulars.len());
+    Err(InputError::new("request", what, "send a smaller request, and the evidence about its key alone"))
 }
 
 /// Holds what would be signed against RFC 5280. What an authority signs for itself is a root.

@@ -13,6 +13,8 @@
 //! 6. [`Ca::issue`] for each [`Order`]: it appraises the evidence, decides, writes the intent, has the key sign, checks
 //!    what was signed, writes the outcome, and only then hands out [`Issued`]. Threads share the [`Ca`].
 //!
+//! [`Ca::keeping_evidence`] keeps what each order brings to its appraisal, so that [`crate::record::replay`] goes back to it.
+//!
 //! To look before anything is signed there are the two doors of the crate: [`decide()`] reports and signs nothing, and
 //! [`appraise::facts`] with [`authorize()`] make the permit that [`Ca::issue`] spends.
 pub use crate::appraise;

@@ -12,10 +12,16 @@ use pkic_backend::store::Identity;
 use pkic_ir::Program;
 use serde::{Deserialize, Serialize};
 
+mod again;
+mod day;
+mod kept;
 mod replay;
 mod table;
 
-pub use replay::{Replayed, replay};
+pub use again::Unkept;
+pub use day::{Day, Missing, Objects};
+pub use kept::{Kept, KeptActivation, KeptItem, KeptNonce};
+pub use replay::{Level, Recorded, Replayed, replay};
 pub use table::{Apart, ShownRow, Table};
 
 /// The version of records.
@@ -44,6 +50,9 @@ pub struct Intent {
     pub locations: Locations,
     /// The key that was to sign, and where it is.
     pub key: Key,
+    /// SHA-256 of the [`Day`], which is kept as an object; nothing in records of before it was.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub day: Option<String>,
     /// SHA-256 of the particulars, which stand beside the entry until they are erased.
     pub particulars: String,
 }
@@ -211,6 +220,9 @@ pub struct Particulars {
     pub signer_values: Apart,
     /// The report, for people.
     pub report: serde_json::Value,
+    /// What the order brought to its appraisal, where the deployment keeps it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub kept: Option<Kept>,
 }
 
 impl Decided {
@@ -245,6 +257,7 @@ impl Decided {
             signer_values,
             // A report has no map whose keys are not text.
             report: serde_json::to_value(report).unwrap_or_default(),
+            kept: None,
         };
         (decided, particulars)
     }

@@ -108,6 +108,7 @@ pub(crate) const LOG: Section = Section {
         needed("directory", Form::NewFolder),
         needed("key", Form::PrivateFile),
         needed("origin", Form::Text),
+        optional("keep-evidence", Form::Boolean),
     ],
 };
 

@@ -16,6 +16,7 @@ use crate::lint::{self, SignedBy};
 use crate::permit::{Account, Permit};
 use crate::record::{self, Day, Decided, Intent, Kept, Outcome, Refused, SALT_LEN_BYTES};
 use crate::sealed::SealedFile;
+use crate::transparency::{TimestampError, TransparencyLog};
 use crate::trust::{Trusted, sequence_name};
 use crate::wishes::Wishes;
 use pkic_audit::{BESIDE_LEN_BYTES_MAX, Entry, Log, LogError, Part, Receipt, Sequence, Spend};
@@ -35,6 +36,7 @@ use std::sync::Arc;
 mod approval;
 mod founding;
 mod revocation;
+mod transparency;
 
 pub use approval::Signed;
 pub use founding::{Founding, request_of};
@@ -63,6 +65,7 @@ pub struct Ca {
     /// What is held of others, kept as an object.
     day: Sha256Digest,
     keeps_evidence: bool,
+    logs: Vec<Box<dyn TransparencyLog>>,
     log: Log,
     outside: Box<dyn Outside>,
 }
@@ -171,6 +174,15 @@ pub enum IssueError {
     LabUnwanted,
     /// A part could not be encoded.
     Encoding(String),
+    /// Fewer logs of certificate transparency promise to publish it than the policy obliges.
+    Timestamps {
+        /// How many the policy wants.
+        wanted: usize,
+        /// How many gave a timestamp that holds.
+        given: usize,
+        /// By name, why the others did not.
+        why: Vec<(String, TimestampError)>,
+    },
 }
 
 impl fmt::Display for IssueError {
@@ -199,6 +211,10 @@ impl fmt::Display for IssueError {
                 f.write_str("the policy is a lab policy, and the deployment does not say `lab = true`")
             }
             IssueError::Encoding(what) => f.write_str(what),
+            IssueError::Timestamps { wanted, given, why } => {
+                write!(f, "the policy wants timestamps of {wanted} logs, and {given} gave one that holds")?;
+                why.iter().try_for_each(|(name, error)| write!(f, "; {name}: {error}"))
+            }
         }
     }
 }
@@ -254,7 +270,7 @@ impl Ca {
         let bundle = log.put_object(bundle)?;
         let trusted = trusted.kept(&log)?;
         let day = Day::keep(&trusted, &log)?;
-        let ca = Ca { loaded, bundle, trusted, day, keeps_evidence: false, log, outside };
+        let ca = Ca { loaded, bundle, trusted, day, keeps_evidence: false, logs: Vec::new(), log, outside };
         let open = ca.log.open_entries();
         let now = ca.now()?;
         for intent in &open {
@@ -306,10 +322,15 @@ impl Ca {
         let ask = approved.ask(index, self.authority_index(authority), order.operation);
         let (permit, kept) = self.authorize(&work, order, profile, &ask)?;
         let permit = permit.until(approved.not_after());
-        check_rules(&permit, authority, profile)?;
-        let intent = self.intend(&work, order, &permit, kept)?;
+        check_rules(permit.tbs(), authority, profile)?;
+        let logs = self.logs_wanted(&permit)?;
+        let intent = self.intend(&work, order, &permit, (kept, logs))?;
         let account = permit.shared_account();
-        let certificate = self.conclude(intent.index, now, self.sign(authority, permit))?;
+        let signed = match logs {
+            0 => self.sign(authority, permit),
+            wanted => self.sign_logged(&work, profile, permit, intent.index, wanted),
+        };
+        let certificate = self.conclude(intent.index, now, signed)?;
         let receipt = self.log.receipt(intent.index)?;
         Ok(Issued { certificate, index: intent.index, receipt, entry: intent.bytes, account })
     }
@@ -449,7 +470,7 @@ impl Ca {
         work: &Work<'_>,
         order: &Order<'_>,
         permit: &Permit,
-        kept: Option<Kept>,
+        (kept, logs): (Option<Kept>, usize),
     ) -> Result<Written, IssueError> {
         let Work { authority, approved, salt, now } = *work;
         let account = permit.account();
@@ -465,6 +486,7 @@ impl Ca {
             decided,
             serial: serial(permit.tbs())?,
             tbs: permit.digest().to_string(),
+            precertificate: (logs > 0).then(|| transparency::digest(permit)).transpose()?,
             not_after: permit.not_after(),
             issuer: issuer.to_string(),
             locations: authority.locations(),
@@ -507,11 +529,7 @@ impl Ca {
     /// Spends the permit, has its bytes signed, and compares what came out with what was decided.
     fn sign(&self, authority: &Authority, permit: Permit) -> Result<Vec<u8>, IssueError> {
         let tbs = permit.spend(self.outside.now()).map_err(IssueError::Expired)?;
-        let signature = authority.sign(tbs.as_bytes())?;
-        let certificate = certificate::signed(tbs.as_bytes(), authority.scheme(), &signature)
-            .map_err(|error| IssueError::Encoding(error.to_string()))?;
-        compare(&certificate, tbs.as_bytes())?;
-        Ok(certificate)
+        sign_bytes(authority, tbs.as_bytes())
     }
 
     fn close(
@@ -559,15 +577,24 @@ fn check_room(particulars: &[u8]) -> Result<(), InputError> {
     Err(InputError::new("request", what, "send a smaller request, and the evidence about its key alone"))
 }
 
+/// Has bytes of a spent permit signed, and compares what came out with them.
+fn sign_bytes(authority: &Authority, tbs: &[u8]) -> Result<Vec<u8>, IssueError> {
+    let signature = authority.sign(tbs)?;
+    let certificate = certificate::signed(tbs, authority.scheme(), &signature)
+        .map_err(|error| IssueError::Encoding(error.to_string()))?;
+    compare(&certificate, tbs)?;
+    Ok(certificate)
+}
+
 /// Holds what would be signed against RFC 5280. What an authority signs for itself is a root.
-fn check_rules(permit: &Permit, authority: &Authority, profile: &Profile) -> Result<(), IssueError> {
+fn check_rules(tbs: &[u8], authority: &Authority, profile: &Profile) -> Result<(), IssueError> {
     let unread = |reject: pkic_facts::reject::Reject| IssueError::Encoding(reject.to_string());
-    let subject = Tbs::from_der(permit.tbs()).map_err(unread)?;
+    let subject = Tbs::from_der(tbs).map_err(unread)?;
     let is_own = subject.spki_digest() == authority.issuer().spki();
     let signed_by = if is_own { SignedBy::Itself } else { SignedBy::Authority(authority.read()) };
     let declared: Vec<&str> =
         profile.contents.iter().filter_map(|field| field.path.name.as_deref()).collect();
-    let findings = lint::lint(permit.tbs(), signed_by, &declared);
+    let findings = lint::lint(tbs, signed_by, &declared);
     if findings.is_empty() { Ok(()) } else { Err(IssueError::Lint(findings)) }
 }
 

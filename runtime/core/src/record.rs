@@ -40,8 +40,11 @@ pub struct Intent {
     pub decided: Decided,
     /// Hexadecimal digits of the serial number.
     pub serial: String,
-    /// SHA-256 of the tbsCertificate.
+    /// SHA-256 of the tbsCertificate, without what logs of certificate transparency promise.
     pub tbs: String,
+    /// SHA-256 of the precertificate's tbsCertificate, where the same permit covers one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub precertificate: Option<String>,
     /// The last second at which the permit could be spent.
     pub not_after: i64,
     /// SHA-256 of the issuer's certificate, which is kept as an object.
@@ -202,6 +205,19 @@ pub struct Outcome {
     pub certificate: Option<String>,
     /// Why none was released.
     pub why: Option<String>,
+}
+
+/// A precertificate that was signed, before any log sees it. It counts as issued (RFC 6962 section 3.1), whatever comes of
+/// its certificate. It stands beside the entry, until it is erased.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct Precertified {
+    /// [`VERSION`].
+    pub version: u32,
+    /// Index of the intent.
+    pub intent: u64,
+    /// SHA-256 of the precertificate in DER.
+    pub precertificate: String,
 }
 
 /// What stands beside an entry and can be erased.

@@ -63,7 +63,10 @@ impl Running {
         let outside = Box::new(Machine { at: deployed.at });
         let opened = Ca::open(loaded, &bundle, place, trusted(&deployment)?, log, outside);
         // Intents that a crash left open were closed: the record says so.
-        let (ca, _) = opened.map_err(|error| failure(&error))?;
+        let (mut ca, _) = opened.map_err(|error| failure(&error))?;
+        if deployment.log.as_ref().is_some_and(|log| log.keeps_evidence) {
+            ca = ca.keeping_evidence();
+        }
         Ok(Running { ca, deployment, stores: Stores::default() })
     }
 

@@ -46,7 +46,7 @@ impl Exit {
             IssueError::Refused(..) | IssueError::Lint(_) => Exit::Finding,
             IssueError::Authority(AuthorityError::Store(error)) => Exit::of_store(error.problem),
             IssueError::Log(error) => Exit::of_log(error),
-            IssueError::Random(_) => Exit::Device,
+            IssueError::Random(_) | IssueError::Timestamps { .. } => Exit::Device,
             _ => Exit::Unreadable,
         }
     }

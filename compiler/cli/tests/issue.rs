@@ -49,6 +49,10 @@ fn a_lab_ca_issues_refuses_proves_revokes_and_replays() {
     let (code, text) = work.pkic("replay 4");
     assert_eq!(code, 0, "{text}");
     assert!(text.contains("the same decision") && text.contains("drafted again, to the byte"), "{text}");
+    assert!(
+        text.contains("level 2: its evidence, appraised again, gives the same facts and grades"),
+        "{text}"
+    );
     let (code, text) = work.pkic("replay 5");
     assert_eq!(code, 2, "{text}");
     let (code, text) =

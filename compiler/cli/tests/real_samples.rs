@@ -5,6 +5,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic, missing_docs)]
 #![allow(clippy::print_stderr, unreachable_pub)]
 mod samples;
+mod work;
 
 use samples::yubikeys;
 use serde_json::Value;
@@ -189,6 +190,57 @@ fn a_changed_request_is_refused() {
     assert_eq!(code, 1);
     assert!(failing(&json).contains("request.proof-of-possession"), "{json:#}");
     assert!(failing(&json).contains("key.storage"), "evidence counts for nobody who cannot use the key");
+}
+
+/// A lab CA that takes real YubiKeys: what it issues is replayed from the log's folder alone, back to the evidence.
+#[test]
+fn a_certificate_for_a_real_yubikey_replays_from_its_evidence() {
+    let Some(samples) = yubikeys() else { return };
+    let work = work::Work::new("real-replay");
+    assert_eq!(work.pkic("ca init .").0, 0);
+    let bench = Bench::new("replay", &samples, &ANCHORS);
+    let (_, token) = POLICY.split_once("\n\n").unwrap();
+    let token = token.replace("operations [issue]", "operations [issue]\n    issued-by [issuing]");
+    let token = token.replace(
+        "        subject.common-name\n",
+        "        subject.common-name\n        authority-key-identifier\n",
+    );
+    let append = |file: &str, text: &str| {
+        let before = std::fs::read_to_string(work.0.join(file)).unwrap();
+        work.write(file, before + text);
+    };
+    let (token, _) = token.split_once("/// The same").unwrap();
+    append("policy.pki", token);
+    append("pkic.toml", "\n[inputs]\nanchors = \"anchors\"\n");
+    std::fs::rename(bench.folder.join("anchors"), work.0.join("anchors")).unwrap();
+    std::fs::copy(samples.join("fw571_9c_p384.csr.pem"), work.0.join("token.csr")).unwrap();
+    let (code, text) = work.pkic("issue --profile token --csr token.csr -o token.pem");
+    assert_eq!(code, 0, "{text}");
+    std::fs::remove_dir_all(work.0.join("anchors")).unwrap();
+    std::fs::remove_file(work.0.join("policy.pki")).unwrap();
+    let (code, text) = work.pkic("replay 4");
+    assert_eq!(code, 0, "{text}");
+    assert!(
+        text.contains("level 2: its evidence, appraised again, gives the same facts and grades"),
+        "{text}"
+    );
+    assert!(text.contains("drafted again, to the byte"), "{text}");
+    let (_, text) = work.pkic("replay 4 --format json");
+    let json: Value = serde_json::from_str(&text).unwrap();
+    assert_eq!((&json["level"], &json["holds"]), (&Value::from(2), &Value::from(true)));
+    let file = work.0.join("log/beside/000");
+    let mut bytes = std::fs::read(&file).unwrap();
+    let at = bytes.windows(6).rposition(|window| window == b"\"kept\"").unwrap();
+    bytes[at + 1] ^= 1;
+    std::fs::write(&file, bytes).unwrap();
+    let (code, text) = work.pkic("replay 4");
+    assert_ne!(code, 0, "{text}");
+    assert!(text.contains("its bytes have not the digest"), "{text}");
+    std::fs::remove_file(&file).unwrap();
+    let (code, text) = work.pkic("replay 4");
+    // What the policy asked of the certificate's subject was erased with the rest, and is unknown.
+    assert_eq!(code, 1, "{text}");
+    assert!(text.contains("level 1, on the facts that were recorded: what stood beside"), "{text}");
 }
 
 fn pem_to_der(text: &str) -> Vec<u8> {

@@ -97,16 +97,29 @@ fn prepare(disk: &dyn Disk, dir: &Path, path: &Path) -> Result<(), LogError> {
     }
 }
 
-/// The bytes beside an entry that have this digest; nothing where they were erased.
+/// The bytes beside an entry that have this digest; nothing where they were erased. Bytes that have another digest than
+/// was written with them were changed, and are not taken for erased.
 pub(crate) fn read(
     disk: &dyn Disk,
     dir: &Path,
     index: u64,
     digest: &Sha256Digest,
 ) -> Result<Option<Vec<u8>>, LogError> {
-    let Some(bytes) = read_file(disk, &path(dir, number(index)))? else { return Ok(None) };
-    let mut found = frames(&bytes).filter(|(of, said, _)| *of == index && *said == digest.0);
-    Ok(found.find(|(.., bytes)| Sha256Digest::of(bytes) == *digest).map(|(.., bytes)| bytes.to_vec()))
+    let path = path(dir, number(index));
+    let Some(bytes) = read_file(disk, &path)? else { return Ok(None) };
+    let mut is_changed = false;
+    for (_, _, bytes) in frames(&bytes).filter(|(of, said, _)| *of == index && *said == digest.0) {
+        if Sha256Digest::of(bytes) == *digest {
+            return Ok(Some(bytes.to_vec()));
+        }
+        is_changed = true;
+    }
+    match is_changed {
+        true => {
+            Err(LogError::Damaged { path, what: "its bytes have not the digest that they were written with" })
+        }
+        false => Ok(None),
+    }
 }
 
 fn read_file(disk: &dyn Disk, path: &Path) -> Result<Option<Vec<u8>>, LogError> {

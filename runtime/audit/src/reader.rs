@@ -166,7 +166,7 @@ impl Reader {
     /// The bytes beside an entry that have this digest; nothing where they were erased.
     ///
     /// # Errors
-    /// [`LogError::Io`].
+    /// [`LogError::Damaged`] where they were changed; [`LogError::Io`].
     pub fn beside(&self, index: u64, digest: &Sha256Digest) -> Result<Option<Vec<u8>>, LogError> {
         crate::beside::read(self.disk.as_ref(), &self.dir, index, digest)
     }

@@ -15,11 +15,12 @@ use crate::draft::{Draft, DraftInput, Serial};
 use crate::input::{Given, InputError};
 use crate::lint::{self, SignedBy};
 use crate::permit::{Account, Permit};
-use crate::record::{self, Decided, Intent, Outcome, Refused, SALT_LEN_BYTES};
+use crate::record::{self, Day, Decided, Intent, Kept, Outcome, Refused, SALT_LEN_BYTES};
 use crate::sealed::SealedFile;
+use crate::transparency::{TimestampError, TransparencyLog};
 use crate::trust::{Trusted, sequence_name};
 use crate::wishes::Wishes;
-use pkic_audit::{Entry, Log, LogError, Part, Receipt, Sequence, Spend};
+use pkic_audit::{BESIDE_LEN_BYTES_MAX, Entry, Log, LogError, Part, Receipt, Sequence, Spend};
 use pkic_eval::Ask;
 use pkic_facts::certificate::{Certificate, Tbs};
 use pkic_facts::crypto::Sha256Digest;
@@ -37,6 +38,7 @@ mod approval;
 mod founding;
 mod predecessor;
 mod revocation;
+mod transparency;
 
 pub use approval::Signed;
 pub use founding::{Founding, request_of};
@@ -62,6 +64,10 @@ pub struct Ca {
     /// The bytes that the program came in, kept as an object.
     bundle: Sha256Digest,
     trusted: Trusted,
+    /// What is held of others, kept as an object.
+    day: Sha256Digest,
+    keeps_evidence: bool,
+    logs: Vec<Box<dyn TransparencyLog>>,
     log: Log,
     outside: Box<dyn Outside>,
 }
@@ -173,6 +179,15 @@ pub enum IssueError {
     LabUnwanted,
     /// A part could not be encoded.
     Encoding(String),
+    /// Fewer logs of certificate transparency promise to publish it than the policy obliges.
+    Timestamps {
+        /// How many the policy wants.
+        wanted: usize,
+        /// How many gave a timestamp that holds.
+        given: usize,
+        /// By name, why the others did not.
+        why: Vec<(String, TimestampError)>,
+    },
 }
 
 impl fmt::Display for IssueError {
@@ -201,6 +216,10 @@ impl fmt::Display for IssueError {
                 f.write_str("the policy is a lab policy, and the deployment does not say `lab = true`")
             }
             IssueError::Encoding(what) => f.write_str(what),
+            IssueError::Timestamps { wanted, given, why } => {
+                write!(f, "the policy wants timestamps of {wanted} logs, and {given} gave one that holds")?;
+                why.iter().try_for_each(|(name, error)| write!(f, "; {name}: {error}"))
+            }
         }
     }
 }
@@ -255,7 +274,8 @@ impl Ca {
         }
         let bundle = log.put_object(bundle)?;
         let trusted = trusted.kept(&log)?;
-        let ca = Ca { loaded, bundle, trusted, log, outside };
+        let day = Day::keep(&trusted, &log)?;
+        let ca = Ca { loaded, bundle, trusted, day, keeps_evidence: false, logs: Vec::new(), log, outside };
         let open = ca.log.open_entries();
         let now = ca.now()?;
         for intent in &open {
@@ -263,6 +283,15 @@ impl Ca {
             ca.close(*intent, now, "void", None, Some(why.to_owned()))?;
         }
         Ok((ca, open.len()))
+    }
+
+    /// The same, keeping what each order brings to its appraisal (evidence, nonce, claims) beside its record, where it can
+    /// be erased: from then on replay goes back to the evidence. A profile with `oblige record(evidence)` has it kept in
+    /// any case. An order that brings more than the log takes beside an
+    /// entry is not issued.
+    #[must_use]
+    pub fn keeping_evidence(self) -> Ca {
+        Ca { keeps_evidence: true, ..self }
     }
 
     /// The policy.
@@ -291,12 +320,17 @@ impl Ca {
         let approved = self.approved(authority, profile, &Subject::of(order), &order.signed, now)?;
         let work = Work { authority, approved: &approved, predecessor: &predecessor, salt: &salt, now };
         let ask = approved.ask(index, self.authority_index(authority), order.operation);
-        let permit = self.authorize(&work, order, profile, &ask)?;
+        let (permit, kept) = self.authorize(&work, order, profile, &ask)?;
         let permit = permit.until(approved.not_after()).warned(approved.warnings());
-        check_rules(&permit, authority, profile)?;
-        let intent = self.intend(&work, order, &permit)?;
+        check_rules(permit.tbs(), authority, profile)?;
+        let logs = self.logs_wanted(&permit)?;
+        let intent = self.intend(&work, order, &permit, (kept, logs))?;
         let account = permit.shared_account();
-        let certificate = self.conclude(intent.index, now, self.sign(authority, permit))?;
+        let signed = match logs {
+            0 => self.sign(authority, permit),
+            wanted => self.sign_logged(&work, profile, permit, intent.index, wanted),
+        };
+        let certificate = self.conclude(intent.index, now, signed)?;
         let receipt = self.log.receipt(intent.index)?;
         Ok(Issued { certificate, index: intent.index, receipt, entry: intent.bytes, account })
     }
@@ -351,7 +385,7 @@ impl Ca {
         order: &Order<'_>,
         profile: &Profile,
         ask: &Ask<'_>,
-    ) -> Result<Permit, IssueError> {
+    ) -> Result<(Permit, Option<Kept>), IssueError> {
         let Work { authority, now, .. } = *work;
         let program = self.loaded.program();
         let (catalogues, statements): (Vec<SealedFile<'_>>, Vec<SealedFile<'_>>) =
@@ -374,6 +408,8 @@ impl Ca {
             now,
         };
         let appraised = appraise::facts(program, &known)?;
+        let is_kept = self.keeps_evidence || obliges_evidence(profile);
+        let kept = is_kept.then(|| Kept::of(&known, &appraised));
         let signer = authority.signer_facts(program, &self.trusted, work.salt, now)?;
         let mut octets = [0u8; 20];
         self.random(&mut octets)?;
@@ -390,7 +426,7 @@ impl Ca {
         })?;
         let issuer = authority.issuer();
         match authorize::authorize(&self.loaded, appraised, draft, issuer, &signer, ask, now) {
-            Ok(permit) => Ok(permit),
+            Ok(permit) => Ok((permit, kept)),
             Err(mut refusal) => {
                 let index = self.record_refusal(&mut refusal, &profile.name, Some(order.csr.der()), work)?;
                 Err(IssueError::Refused(refusal, index))
@@ -434,30 +470,40 @@ impl Ca {
     }
 
     /// Writes the intent, and spends what may be spent once.
-    fn intend(&self, work: &Work<'_>, order: &Order<'_>, permit: &Permit) -> Result<Written, IssueError> {
+    fn intend(
+        &self,
+        work: &Work<'_>,
+        order: &Order<'_>,
+        permit: &Permit,
+        (kept, logs): (Option<Kept>, usize),
+    ) -> Result<Written, IssueError> {
         let Work { authority, approved, salt, now, .. } = *work;
         let account = permit.account();
         let program = self.loaded.program();
         let csr = Some(order.csr.der());
-        let (decided, particulars) = Decided::of(program, account, approved.record(), csr, salt, now);
+        let (decided, mut particulars) = Decided::of(program, account, approved.record(), csr, salt, now);
+        particulars.kept = kept;
         let particulars = json(&particulars)?;
+        check_room(&particulars)?;
         let issuer = self.log.put_object(authority.certificate())?;
         let intent = Intent {
             version: record::VERSION,
             decided,
             serial: serial(permit.tbs())?,
             tbs: permit.digest().to_string(),
+            precertificate: (logs > 0).then(|| transparency::digest(permit)).transpose()?,
             not_after: permit.not_after(),
             issuer: issuer.to_string(),
             locations: authority.locations(),
             key: authority.key(),
+            day: Some(self.day.to_string()),
             particulars: Sha256Digest::of(&particulars).to_string(),
         };
         let spends =
             nonce_spend(order.nonce).into_iter().chain(approved.spends(account.exception())).collect();
         let mut entry = self.entry("intent", Part::Opens, now, spends, json(&intent)?);
         entry.sequences = self.sequences(account);
-        entry.objects.push(issuer);
+        entry.objects.extend([issuer, self.day]);
         self.append_intent(entry, &particulars)
     }
 
@@ -488,11 +534,7 @@ impl Ca {
     /// Spends the permit, has its bytes signed, and compares what came out with what was decided.
     fn sign(&self, authority: &Authority, permit: Permit) -> Result<Vec<u8>, IssueError> {
         let tbs = permit.spend(self.outside.now()).map_err(IssueError::Expired)?;
-        let signature = authority.sign(tbs.as_bytes())?;
-        let certificate = certificate::signed(tbs.as_bytes(), authority.scheme(), &signature)
-            .map_err(|error| IssueError::Encoding(error.to_string()))?;
-        compare(&certificate, tbs.as_bytes())?;
-        Ok(certificate)
+        sign_bytes(authority, tbs.as_bytes())
     }
 
     fn close(
@@ -526,15 +568,39 @@ struct Written {
     bytes: Vec<u8>,
 }
 
+/// Whether the policy asks that evidence is kept: `oblige record(evidence)`.
+fn obliges_evidence(profile: &Profile) -> bool {
+    let mut records = profile.obligations.iter().filter(|each| each.name == "record");
+    records.any(|each| each.arguments.iter().any(|(_, what)| what == "evidence"))
+}
+
+/// What stands beside an entry has its limit, and an order that brings more is told so in its own words.
+fn check_room(particulars: &[u8]) -> Result<(), InputError> {
+    if particulars.len() <= BESIDE_LEN_BYTES_MAX {
+        return Ok(());
+    }
+    let what = format!("{} bytes to be kept, the limit is {BESIDE_LEN_BYTES_MAX}", particulars.len());
+    Err(InputError::new("request", what, "send a smaller request, and the evidence about its key alone"))
+}
+
+/// Has bytes of a spent permit signed, and compares what came out with them.
+fn sign_bytes(authority: &Authority, tbs: &[u8]) -> Result<Vec<u8>, IssueError> {
+    let signature = authority.sign(tbs)?;
+    let certificate = certificate::signed(tbs, authority.scheme(), &signature)
+        .map_err(|error| IssueError::Encoding(error.to_string()))?;
+    compare(&certificate, tbs)?;
+    Ok(certificate)
+}
+
 /// Holds what would be signed against RFC 5280. What an authority signs for itself is a root.
-fn check_rules(permit: &Permit, authority: &Authority, profile: &Profile) -> Result<(), IssueError> {
+fn check_rules(tbs: &[u8], authority: &Authority, profile: &Profile) -> Result<(), IssueError> {
     let unread = |reject: pkic_facts::reject::Reject| IssueError::Encoding(reject.to_string());
-    let subject = Tbs::from_der(permit.tbs()).map_err(unread)?;
+    let subject = Tbs::from_der(tbs).map_err(unread)?;
     let is_own = subject.spki_digest() == authority.issuer().spki();
     let signed_by = if is_own { SignedBy::Itself } else { SignedBy::Authority(authority.read()) };
     let declared: Vec<&str> =
         profile.contents.iter().filter_map(|field| field.path.name.as_deref()).collect();
-    let findings = lint::lint(permit.tbs(), signed_by, &declared);
+    let findings = lint::lint(tbs, signed_by, &declared);
     if findings.is_empty() { Ok(()) } else { Err(IssueError::Lint(findings)) }
 }
 

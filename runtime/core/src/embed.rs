@@ -13,6 +13,10 @@
 //! 6. [`Ca::issue`] for each [`Order`]: it appraises the evidence, decides, writes the intent, has the key sign, checks
 //!    what was signed, writes the outcome, and only then hands out [`Issued`]. Threads share the [`Ca`].
 //!
+//! [`Ca::keeping_evidence`] keeps what each order brings to its appraisal, so that [`crate::record::replay`] goes back to it.
+//!
+//! [`Ca::logging_to`] gives it the logs of certificate transparency that profiles with `oblige ct(logs: 2)` are logged in.
+//!
 //! To look before anything is signed there are the two doors of the crate: [`decide()`] reports and signs nothing, and
 //! [`appraise::facts`] with [`authorize()`] make the permit that [`Ca::issue`] spends.
 pub use crate::appraise;
@@ -25,6 +29,7 @@ pub use crate::ca::{
 pub use crate::decide::decide;
 pub use crate::input::{Given, InputError, Speaker};
 pub use crate::record::Locations;
+pub use crate::transparency::{TimestampError, TransparencyLog};
 pub use crate::trust::{Held, Trusted};
 pub use pkic_audit::{KeyKind as NoteKind, Log, LogError, NoteKey, Reader, Receipt, VerifierKey};
 pub use pkic_backend::error::{Problem, StoreError};

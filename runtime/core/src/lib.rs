@@ -35,6 +35,7 @@ pub mod report;
 pub mod sealed;
 mod signature;
 pub mod statements;
+pub mod transparency;
 pub mod trust;
 pub mod unfit;
 pub mod wishes;

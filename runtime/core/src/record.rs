@@ -12,10 +12,16 @@ use pkic_backend::store::Identity;
 use pkic_ir::Program;
 use serde::{Deserialize, Serialize};
 
+mod again;
+mod day;
+mod kept;
 mod replay;
 mod table;
 
-pub use replay::{Replayed, replay};
+pub use again::Unkept;
+pub use day::{Day, Missing, Objects};
+pub use kept::{Kept, KeptActivation, KeptItem, KeptNonce};
+pub use replay::{Level, Recorded, Replayed, replay};
 pub use table::{Apart, ShownRow, Table};
 
 /// The version of records.
@@ -34,8 +40,11 @@ pub struct Intent {
     pub decided: Decided,
     /// Hexadecimal digits of the serial number.
     pub serial: String,
-    /// SHA-256 of the tbsCertificate.
+    /// SHA-256 of the tbsCertificate, without what logs of certificate transparency promise.
     pub tbs: String,
+    /// SHA-256 of the precertificate's tbsCertificate, where the same permit covers one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub precertificate: Option<String>,
     /// The last second at which the permit could be spent.
     pub not_after: i64,
     /// SHA-256 of the issuer's certificate, which is kept as an object.
@@ -44,6 +53,9 @@ pub struct Intent {
     pub locations: Locations,
     /// The key that was to sign, and where it is.
     pub key: Key,
+    /// SHA-256 of the [`Day`], which is kept as an object; nothing in records of before it was.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub day: Option<String>,
     /// SHA-256 of the particulars, which stand beside the entry until they are erased.
     pub particulars: String,
 }
@@ -195,6 +207,19 @@ pub struct Outcome {
     pub why: Option<String>,
 }
 
+/// A precertificate that was signed, before any log sees it. It counts as issued (RFC 6962 section 3.1), whatever comes of
+/// its certificate. It stands beside the entry, until it is erased.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct Precertified {
+    /// [`VERSION`].
+    pub version: u32,
+    /// Index of the intent.
+    pub intent: u64,
+    /// SHA-256 of the precertificate in DER.
+    pub precertificate: String,
+}
+
 /// What stands beside an entry and can be erased.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -211,6 +236,9 @@ pub struct Particulars {
     pub signer_values: Apart,
     /// The report, for people.
     pub report: serde_json::Value,
+    /// What the order brought to its appraisal, where the deployment keeps it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub kept: Option<Kept>,
 }
 
 impl Decided {
@@ -245,6 +273,7 @@ impl Decided {
             signer_values,
             // A report has no map whose keys are not text.
             report: serde_json::to_value(report).unwrap_or_default(),
+            kept: None,
         };
         (decided, particulars)
     }

@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 
 mod build;
 
-pub(crate) use build::{Context, report, requirements};
+pub(crate) use build::{Context, inputs, report, requirements};
 
 /// The version of the JSON form.
 pub const VERSION: u32 = 1;

@@ -18,7 +18,7 @@ use pkic_runtime::authorize::Refusal;
 use pkic_runtime::ca::{IssueError, Place};
 use pkic_runtime::challenge::Nonce;
 use pkic_runtime::crl::Reason;
-use pkic_runtime::record::{Intent, Outcome, Particulars, replay};
+use pkic_runtime::record::{Intent, Level, Outcome, Particulars, Recorded, Unkept, replay};
 
 #[test]
 fn a_hierarchy_is_made_and_issues_and_openssl_verifies_it() {
@@ -63,19 +63,29 @@ fn a_record_replays_to_the_same_decision_and_bytes_and_says_nothing_of_people() 
     let digest = Sha256Digest::from_text(&intent.particulars).unwrap();
     let beside = reader.beside(issued.index, &digest).unwrap().unwrap();
     let particulars: Particulars = serde_json::from_slice(&beside).unwrap();
-    let replayed = replay(ca.loaded(), &intent, Some(&particulars), issuing.certificate()).unwrap();
+    let objects = |digest: &Sha256Digest| reader.object(digest).map_err(|error| error.to_string());
+    let recorded = Recorded {
+        loaded: ca.loaded(),
+        intent: &intent,
+        particulars: Some(&particulars),
+        issuer: issuing.certificate(),
+        objects: &objects,
+        plugins: &[],
+    };
+    let replayed = replay(&recorded).unwrap();
     assert_eq!((replayed.differences, replayed.erased.len()), (vec![], 0));
+    assert_eq!(replayed.level, Level::Facts(Unkept::Evidence));
     assert!(replayed.is_tbs_redrafted);
     let certificate = Certificate::from_der(&issued.certificate).unwrap();
     assert_eq!(Sha256Digest::of(certificate.tbs().raw()).to_string(), intent.tbs);
 
     ca.log().erase_beside(issued.index).unwrap();
     assert_eq!(reader.beside(issued.index, &digest).unwrap(), None);
-    let erased = replay(ca.loaded(), &intent, None, issuing.certificate()).unwrap();
+    let erased = replay(&Recorded { particulars: None, ..recorded }).unwrap();
     assert!(!erased.is_tbs_redrafted && !erased.erased.is_empty());
     let mut other = intent.clone();
     other.decided.at += DAY * 400;
-    let moved = replay(ca.loaded(), &other, Some(&particulars), issuing.certificate()).unwrap();
+    let moved = replay(&Recorded { intent: &other, ..recorded }).unwrap();
     assert!(!moved.differences.is_empty(), "another moment gives another certificate");
 }
 

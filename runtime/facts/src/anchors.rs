@@ -76,6 +76,27 @@ pub struct AnchorFile<'a> {
     pub bytes: &'a [u8],
 }
 
+/// The files that a set was read from: whoever has them reads the same set again.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct AnchorSources {
+    /// The text of `anchors.toml`.
+    pub listing: String,
+    /// Name and bytes of every other file, in their order.
+    pub files: Vec<(String, Vec<u8>)>,
+}
+
+impl AnchorSources {
+    /// Reads the set again.
+    ///
+    /// # Errors
+    /// As [`AnchorSet::load`].
+    pub fn load(&self) -> Result<AnchorSet, AnchorError> {
+        let files: Vec<AnchorFile<'_>> =
+            self.files.iter().map(|(name, bytes)| AnchorFile { name, bytes }).collect();
+        AnchorSet::load(&files, &self.listing)
+    }
+}
+
 /// Why an anchor folder was not taken.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AnchorError {
@@ -110,6 +131,7 @@ pub struct AnchorSet {
     /// Keys below which nobody publishes a list, says the operator.
     unpublished: HashSet<Sha256Digest>,
     revocation: RevocationData,
+    sources: AnchorSources,
 }
 
 #[derive(Deserialize, Default)]
@@ -178,6 +200,10 @@ impl AnchorSet {
         let unpublished = entries.anchors.iter().chain(&entries.keys).filter(|entry| entry.is_unpublished);
         set.unpublished = unpublished.map(|entry| entry.key.reference.spki).collect();
         set.keys = entries.keys.into_iter().map(|entry| entry.key).collect();
+        set.sources = AnchorSources {
+            listing: listing.to_owned(),
+            files: files.iter().map(|file| (file.name.to_owned(), file.bytes.to_vec())).collect(),
+        };
         Ok(set)
     }
 
@@ -190,6 +216,11 @@ impl AnchorSet {
     /// What the deployment knows of revocation.
     pub fn revocation(&self) -> &RevocationData {
         &self.revocation
+    }
+
+    /// The files that it was read from; the lists of revocation have theirs apart.
+    pub fn sources(&self) -> &AnchorSources {
+        &self.sources
     }
 
     /// Whether the operator says of an anchor that nobody publishes a list of what is revoked below it.

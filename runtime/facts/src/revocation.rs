@@ -51,6 +51,20 @@ pub struct RevocationData {
     status_lists: Vec<StatusList>,
 }
 
+/// A list as it was given: whoever has it adds it again.
+#[derive(Debug, Clone, Copy)]
+pub enum ListSource<'a> {
+    /// For [`RevocationData::add_crls`].
+    Crl {
+        /// The name that it was given under.
+        name: &'a str,
+        /// The list in DER.
+        der: &'a [u8],
+    },
+    /// For [`RevocationData::add_status_list`].
+    StatusList(Fetched<'a>),
+}
+
 /// A list, for reports.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct List {
@@ -102,6 +116,12 @@ impl RevocationData {
     /// Every list, for reports.
     pub fn lists(&self) -> impl Iterator<Item = List> {
         self.crls.iter().map(Crl::describe).chain(self.status_lists.iter().map(StatusList::describe))
+    }
+
+    /// Every list as it was given.
+    pub fn sources(&self) -> impl Iterator<Item = ListSource<'_>> {
+        let crls = self.crls.iter().map(|crl| ListSource::Crl { name: crl.name(), der: crl.raw() });
+        crls.chain(self.status_lists.iter().map(|list| ListSource::StatusList(list.fetched())))
     }
 
     /// SHA-256 over kind, digest and dates of every list, for the record of a decision; nothing where there is none.

@@ -138,6 +138,8 @@ pub(crate) struct Log {
     pub(crate) key: At<PathBuf>,
     /// The origin line of its checkpoints.
     pub(crate) origin: At<String>,
+    /// Whether what orders bring to their appraisal is kept beside their records.
+    pub(crate) keeps_evidence: bool,
 }
 
 /// A setting that only some kinds of stores have.

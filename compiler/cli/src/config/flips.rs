@@ -369,6 +369,7 @@ fn flips(section: &str, key: &str, bench: &Bench) -> Vec<Value> {
         ("challenges" | "log", "key") => text(&["other-key.pem", "root.pem"]),
         ("log", "directory") => text(&["other-log"]),
         ("log", "origin") => text(&["other.example/log"]),
+        ("log", "keep-evidence") => vec![Value::from(true), Value::from(false)],
         ("server", "listen") => lists(&[&[], &["0.0.0.0:1"]]),
         ("store", "kind") => StoreKind::ALL.iter().map(|kind| Value::from(kind.name())).collect(),
         ("store", "dialect") => text(&["rfc7512", "smallstep"]),

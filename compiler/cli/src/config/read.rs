@@ -197,6 +197,7 @@ fn log(mut values: Values) -> Option<Log> {
         directory: values.path("directory")?,
         key: values.path("key")?,
         origin: values.text("origin")?,
+        keeps_evidence: values.boolean("keep-evidence").is_some_and(|said| said.value),
     })
 }
 

@@ -109,6 +109,7 @@ pub(crate) const LOG: Section = Section {
         needed("directory", Form::NewFolder),
         needed("key", Form::PrivateFile),
         needed("origin", Form::Text),
+        optional("keep-evidence", Form::Boolean),
     ],
 };
 

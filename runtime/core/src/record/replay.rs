@@ -1,22 +1,53 @@
-//! Replay, level 1: from what a record holds to the decision, its trace and the bytes that were signed (design D16).
+//! Replay: from what a record holds to the decision, its trace and the bytes that were signed (design D16).
 //!
-//! It shows that the program of that day, on the facts that were recorded, says what was recorded. That those facts were
-//! proven is another question: the evidence of that day answers it.
-use super::{Decided, Intent, Particulars, Table, trace};
+//! Level 1 begins with the facts that were recorded, and shows that the program of that day says of them what was
+//! recorded. Level 2 begins with the evidence of that day, where it was kept, and shows that those facts were proven.
+use super::again::{Again, Unkept};
+use super::day::Objects;
+use super::{Apart, Decided, Intent, Particulars, Table, trace};
 use crate::bundle::Loaded;
 use crate::draft::{Draft, DraftInput, Serial};
 use crate::issuer::Issuer;
 use crate::report;
 use crate::wishes::Wishes;
 use pkic_eval::{Ask, Decision};
+use pkic_evidence::plugin::Plugin;
 use pkic_facts::crypto::Sha256Digest;
 use pkic_facts::request::CertificationRequest;
 use pkic_ir::{Authority, Profile};
 use pkic_vocab::FactTable;
 
+/// An intent, and what it names.
+#[derive(Clone, Copy)]
+pub struct Recorded<'a> {
+    /// The program that the record names.
+    pub loaded: &'a Loaded,
+    /// The record.
+    pub intent: &'a Intent,
+    /// What stands beside the entry, unless it was erased.
+    pub particulars: Option<&'a Particulars>,
+    /// The issuer's certificate that the record names.
+    pub issuer: &'a [u8],
+    /// The objects of the log.
+    pub objects: &'a Objects<'a>,
+    /// Sandboxed formats, for evidence that one of them read.
+    pub plugins: &'a [&'a dyn Plugin],
+}
+
+/// How far a replay went back.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Level {
+    /// Level 2: to the evidence, which was appraised again.
+    Evidence,
+    /// Level 1: to the facts that were recorded; why no further.
+    Facts(Unkept),
+}
+
 /// What a replay showed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Replayed {
+    /// How far it went back.
+    pub level: Level,
     /// Where the replay differs from the record. Empty: all that could be replayed agrees.
     pub differences: Vec<String>,
     /// Facts whose values were erased since; they were unknown to the replay.
@@ -25,19 +56,12 @@ pub struct Replayed {
     pub is_tbs_redrafted: bool,
 }
 
-/// Decides again what an intent records.
-///
-/// `loaded` is the program that the record names, `issuer` the certificate that it names, `particulars` what stands beside
-/// the entry, unless it was erased.
+/// Decides again what an intent records; on the facts of its evidence, where that was kept.
 ///
 /// # Errors
 /// In words, where the inputs are not those of the record, or the record does not read.
-pub fn replay(
-    loaded: &Loaded,
-    intent: &Intent,
-    particulars: Option<&Particulars>,
-    issuer: &[u8],
-) -> Result<Replayed, String> {
+pub fn replay(recorded: &Recorded<'_>) -> Result<Replayed, String> {
+    let Recorded { loaded, intent, particulars, .. } = *recorded;
     let decided = &intent.decided;
     if loaded.digest().to_string() != decided.inputs.program {
         return Err(format!(
@@ -46,27 +70,39 @@ pub fn replay(
             loaded.digest()
         ));
     }
-    if Sha256Digest::of(issuer).to_string() != intent.issuer {
+    if Sha256Digest::of(recorded.issuer).to_string() != intent.issuer {
         return Err("the issuer's certificate is another than the record's".to_owned());
     }
     let place = Place::find(loaded, decided)?;
     let salt = particulars.and_then(Particulars::salt);
-    let none = super::Apart::new();
+    let none = Apart::new();
     let values = particulars.map_or(&none, |particulars| &particulars.values);
     let signer_values = particulars.map_or(&none, |particulars| &particulars.signer_values);
     let restore = |table: &Table, values| table.restore(salt.as_deref(), values);
     let (facts, mut erased) = restore(&decided.facts, values)?;
     let (signer_facts, erased_of_signer) = restore(&decided.signer_facts, signer_values)?;
     erased.extend(erased_of_signer.into_iter().map(|path| format!("signer's {path}")));
-    let mut differences = decide(loaded, &place, decided, &facts, &signer_facts);
+    let mut differences = Vec::new();
     let mut is_tbs_redrafted = false;
+    let mut appraised = Err(Unkept::Erased);
     if let Some(particulars) = particulars {
-        match redraft(&place, intent, particulars, issuer)? {
-            digest if digest == intent.tbs => is_tbs_redrafted = true,
-            digest => differences.push(format!("the draft is {digest}, recorded is {}", intent.tbs)),
+        let redrafted = Redrafted::of(&place, recorded, particulars)?;
+        let digest = redrafted.draft.digest().to_string();
+        is_tbs_redrafted = digest == intent.tbs;
+        if !is_tbs_redrafted {
+            differences.push(format!("the draft is {digest}, recorded is {}", intent.tbs));
         }
+        appraised = redrafted.appraise(recorded, particulars)?;
     }
-    Ok(Replayed { differences, erased, is_tbs_redrafted })
+    let (level, facts) = match appraised {
+        Ok((appraised, others)) => {
+            differences.extend(others);
+            (Level::Evidence, appraised)
+        }
+        Err(unkept) => (Level::Facts(unkept), facts),
+    };
+    differences.extend(decide(loaded, &place, decided, &facts, &signer_facts));
+    Ok(Replayed { level, differences, erased, is_tbs_redrafted })
 }
 
 /// What a record names, found in its program.
@@ -147,31 +183,59 @@ fn compare_trace(found: &[(String, String)], decided: &Decided, differences: &mu
     });
 }
 
-/// SHA-256 of the tbsCertificate that the record's inputs give.
-fn redraft(
-    place: &Place<'_>,
-    intent: &Intent,
-    particulars: &Particulars,
-    issuer: &[u8],
-) -> Result<String, String> {
-    let csr = particulars.csr().ok_or("the request is no base64")?;
-    if intent.decided.inputs.csr.as_deref() != Some(Sha256Digest::of(&csr).to_string().as_str()) {
-        return Err("the request is another than the record's".to_owned());
+/// The tbsCertificate that the record's inputs give, and what it was drafted from.
+struct Redrafted {
+    request: CertificationRequest,
+    issuer: Issuer,
+    draft: Draft,
+}
+
+impl Redrafted {
+    fn of(
+        place: &Place<'_>,
+        recorded: &Recorded<'_>,
+        particulars: &Particulars,
+    ) -> Result<Redrafted, String> {
+        let intent = recorded.intent;
+        let csr = particulars.csr().ok_or("the request is no base64")?;
+        if intent.decided.inputs.csr.as_deref() != Some(Sha256Digest::of(&csr).to_string().as_str()) {
+            return Err("the request is another than the record's".to_owned());
+        }
+        let request = CertificationRequest::from_bytes(&csr).map_err(|reject| reject.to_string())?;
+        let mut issuer = Issuer::from_certificate(recorded.issuer).map_err(|unfit| unfit.to_string())?;
+        issuer.ca_issuers.clone_from(&intent.locations.ca_issuers);
+        issuer.ocsp.clone_from(&intent.locations.ocsp);
+        issuer.crl_distribution_points.clone_from(&intent.locations.crl);
+        let octets = serial(&intent.serial).ok_or("the serial is not 20 octets in hexadecimal")?;
+        let draft = Draft::new(&DraftInput {
+            profile: place.profile,
+            wishes: &Wishes::of_request(&request),
+            spki: request.spki(),
+            issuer: Some(&issuer),
+            serial: Serial::recorded(octets),
+            now: intent.decided.at,
+        });
+        let draft = draft.map_err(|error| error.to_string())?;
+        Ok(Redrafted { request, issuer, draft })
     }
-    let request = CertificationRequest::from_bytes(&csr).map_err(|reject| reject.to_string())?;
-    let mut issuer = Issuer::from_certificate(issuer).map_err(|unfit| unfit.to_string())?;
-    issuer.ca_issuers.clone_from(&intent.locations.ca_issuers);
-    issuer.ocsp.clone_from(&intent.locations.ocsp);
-    issuer.crl_distribution_points.clone_from(&intent.locations.crl);
-    let draft = Draft::new(&DraftInput {
-        profile: place.profile,
-        wishes: &Wishes::of_request(&request),
-        spki: request.spki(),
-        issuer: Some(&issuer),
-        serial: Serial::recorded(serial(&intent.serial).ok_or("the serial is not 20 octets in hexadecimal")?),
-        now: intent.decided.at,
-    });
-    Ok(draft.map_err(|error| error.to_string())?.digest().to_string())
+
+    fn appraise(
+        &self,
+        recorded: &Recorded<'_>,
+        particulars: &Particulars,
+    ) -> Result<Result<(FactTable, Vec<String>), Unkept>, String> {
+        let again = Again {
+            loaded: recorded.loaded,
+            intent: recorded.intent,
+            particulars,
+            request: &self.request,
+            draft: &self.draft,
+            issuer: &self.issuer,
+            objects: recorded.objects,
+            plugins: recorded.plugins,
+        };
+        again.facts()
+    }
 }
 
 fn serial(digits: &str) -> Option<[u8; 20]> {

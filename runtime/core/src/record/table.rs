@@ -93,8 +93,7 @@ impl Table {
     /// The rows, with the values that stand apart where `apart` has them.
     pub fn rows<'a>(&'a self, apart: Option<&'a Apart>) -> impl Iterator<Item = ShownRow> + 'a {
         self.rows.iter().map(move |row| {
-            let star = |name: &String| format!("{}{name}", row.path.trim_end_matches('*'));
-            let path = row.name.as_ref().map_or_else(|| row.path.clone(), star);
+            let path = row.shown();
             let found = apart.and_then(|apart| apart.get(&path)).filter(|_| row.apart.is_some());
             let digest = || row.apart.clone().map_or(serde_json::Value::Null, serde_json::Value::String);
             let value = found.cloned().or_else(|| row.value.clone()).unwrap_or_else(digest);
@@ -102,6 +101,30 @@ impl Table {
             let (grade, basis) = (row.grade.clone(), row.basis.clone());
             ShownRow { path, value, grade, basis, source: source.map(|source| source.name.clone()) }
         })
+    }
+
+    /// Where a recorded table is another than this one, which was taken down with the same salt.
+    pub(crate) fn differences(&self, recorded: &Table) -> Vec<String> {
+        let mut paths: Vec<String> = Vec::new();
+        for row in self.rows.iter().chain(&recorded.rows) {
+            let path = row.shown();
+            if !paths.contains(&path) {
+                paths.push(path);
+            }
+        }
+        let row = |table: &'_ Table, path: &str| table.rows.iter().find(|row| row.shown() == path).cloned();
+        let source = |table: &Table, row: &Row| {
+            row.source.and_then(|index| table.sources.get(usize::from(index)).cloned())
+        };
+        let rows = paths.iter().filter_map(|path| {
+            let (found, other) = (row(self, path), row(recorded, path));
+            let source_of = |table, row: &Option<Row>| row.as_ref().and_then(|row| source(table, row));
+            let is_same = found == other && source_of(self, &found) == source_of(recorded, &other);
+            let told = |row: Option<Row>| row.map_or_else(|| "not known".to_owned(), |row| row.told());
+            (!is_same).then(|| format!("`{path}`: appraised is {}, recorded is {}", told(found), told(other)))
+        });
+        let closed = (self.closed != recorded.closed).then(|| "the table's end differs".to_owned());
+        rows.chain(closed).collect()
     }
 
     /// Takes a table down. Personal values go to `apart`, and their digests are salted.
@@ -183,6 +206,23 @@ impl Row {
             source: None,
             on_file_since: None,
         }
+    }
+
+    /// Its path, with the declared name in place of its star.
+    fn shown(&self) -> String {
+        let star = |name: &String| format!("{}{name}", self.path.trim_end_matches('*'));
+        self.name.as_ref().map_or_else(|| self.path.clone(), star)
+    }
+
+    /// Value, grade and basis; of a value that stands apart, its salted digest.
+    fn told(&self) -> String {
+        let Some(grade) = &self.grade else { return "in conflict".to_owned() };
+        let value = match (&self.value, &self.apart) {
+            (Some(value), _) => value.to_string(),
+            (None, digest) => digest.clone().unwrap_or_default(),
+        };
+        let purpose = self.purpose.as_ref().map(|purpose| format!(", {purpose}")).unwrap_or_default();
+        format!("{value} {grade} ({}{purpose})", self.basis.join(" "))
     }
 
     /// The value; nothing where it was erased.

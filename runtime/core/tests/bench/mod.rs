@@ -95,11 +95,27 @@ impl Bench {
     }
 
     pub fn open_in(&self, place: Place, outside: Box<dyn Outside>) -> Result<(Ca, usize), IssueError> {
-        let file = SourceFile { name: "policy.pki".into(), text: POLICY.into() };
-        let program = compile(&[file], 0, &Options::default()).program.unwrap();
-        let log = self.open_log();
+        self.open_on(POLICY, place, Trusted::default(), outside)
+    }
+
+    /// The CA of the bench's policy with more at its end, and of what is held of others.
+    pub fn open_with(&self, more: &str, trusted: Trusted) -> Ca {
+        let world = World { clock: Arc::clone(&self.clock), drawn: AtomicU8::new(100) };
+        self.open_on(&format!("{POLICY}{more}"), Place::Lab, trusted, Box::new(world)).unwrap().0
+    }
+
+    fn open_on(
+        &self,
+        policy: &str,
+        place: Place,
+        trusted: Trusted,
+        outside: Box<dyn Outside>,
+    ) -> Result<(Ca, usize), IssueError> {
+        let file = SourceFile { name: "policy.pki".into(), text: policy.into() };
+        let compiled = compile(&[file], 0, &Options::default());
+        let program = compiled.program.unwrap_or_else(|| panic!("{:?}", compiled.diagnostics));
         let loaded = Loaded::unsigned(program).unwrap();
-        Ca::open(loaded, POLICY.as_bytes(), place, Trusted::default(), log, outside)
+        Ca::open(loaded, policy.as_bytes(), place, trusted, self.open_log(), outside)
     }
 
     /// The CA, its root and its issuing authority, each with the certificate that the CA issued to it.

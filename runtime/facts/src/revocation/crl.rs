@@ -73,6 +73,16 @@ pub(super) fn all_from_file(name: &str, bytes: &[u8]) -> Result<Vec<Crl>, Reject
 }
 
 impl Crl {
+    /// The name that it was given under.
+    pub(super) fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The list in DER.
+    pub(super) fn raw(&self) -> &[u8] {
+        &self.raw
+    }
+
     fn from_der(name: &str, raw: Vec<u8>) -> Result<Crl, Reject> {
         let what = "CertificateList";
         let range = |part: &[u8]| range_in(&raw, part).ok_or(Reject::Malformed { what });

@@ -35,9 +35,11 @@ pub struct Fetched<'a> {
 #[derive(Debug, Clone)]
 pub(super) struct StatusList {
     name: String,
+    raw: Vec<u8>,
     digest: Sha256Digest,
     formats: Vec<&'static str>,
     at: i64,
+    age_s_max: i64,
     until: i64,
     /// Serial numbers without leading zeros, sorted.
     entries: Vec<(Vec<u8>, &'static str)>,
@@ -88,12 +90,20 @@ impl StatusList {
         let age_s = fetched.age_s_max.clamp(0, limits::STATUS_LIST_AGE_S_MAX);
         Ok(StatusList {
             name: fetched.name.to_owned(),
+            raw: fetched.bytes.to_vec(),
             digest: Sha256Digest::of(fetched.bytes),
             formats: fetched.formats.to_vec(),
             at: fetched.at,
+            age_s_max: age_s,
             until: fetched.at.saturating_add(age_s),
             entries,
         })
+    }
+
+    /// It, as it was fetched.
+    pub(super) fn fetched(&self) -> Fetched<'_> {
+        let (at, age_s_max) = (self.at, self.age_s_max);
+        Fetched { name: &self.name, bytes: &self.raw, at, age_s_max, formats: &self.formats }
     }
 
     /// Whether it speaks for paths of that format.

@@ -25,6 +25,7 @@ use crate::marvell_liquidsecurity::response::{self, Key, Response};
 use base64::Engine as _;
 use base64::alphabet::URL_SAFE;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
+use pkic_facts::certificate::Certificate;
 use pkic_facts::crypto::Strength;
 use pkic_facts::facts::{Carried, Emission, Statement};
 use pkic_facts::reject::{Operand, Reject};
@@ -64,7 +65,7 @@ fn appraise(input: &Input<'_>) -> Result<Appraised, NotVerified> {
         return Err(Reject::FieldMismatch { field: "attestation.version", expected, found }.into());
     }
     let required = |field| member(&attestation, field)?.ok_or(Reject::FieldMissing { field });
-    let certificates = Certificates::read(&required("certificatePemFile")?)?;
+    let certificates = Certificates::of(&Certificate::all_from_file(&required("certificatePemFile")?)?)?;
     let private = required("privateKeyAttestation")?;
     let public = member(&attestation, "publicKeyAttestation")?;
     let (partition, module) = certificates.made(NAME, input)?;

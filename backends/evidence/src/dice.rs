@@ -9,6 +9,7 @@
 //! software of that layer holds it, unless the maker of the device says more.
 use crate::appraise::{Input, NotVerified};
 use crate::spki::public_key_of;
+use crate::x509::Files;
 use core::marker::PhantomData;
 use pkic_facts::certificate::{Certificate, Tbs};
 use pkic_facts::crypto::Strength;
@@ -223,16 +224,22 @@ impl Parts {
 
     fn of_files(evidence: &Evidence) -> Result<Self, Reject> {
         let mut parts = Self { certificates: Vec::new(), keys: Vec::new() };
-        for part in evidence.parts() {
-            parts.read(part)?;
+        let files = evidence.reading(Files::read);
+        for (part, found) in evidence.parts().iter().zip(&files.0) {
+            parts.read(part, found.as_deref().unwrap_or_default())?;
         }
         Ok(parts)
     }
 
-    /// Reads a file: one of the three in DER, or PEM with any of them, in one pass.
-    fn read(&mut self, file: &[u8]) -> Result<(), Reject> {
+    /// Reads a file: one of the three in DER, or PEM with any of them, in one pass. `found` is what it has of
+    /// certificates, where all of them read.
+    fn read(&mut self, file: &[u8], found: &[Certificate]) -> Result<(), Reject> {
         let what = "certificates of layers";
+        let mut found = found.iter().cloned();
         if file.first() == Some(&0x30) {
+            if let Some(certificate) = found.next() {
+                return self.take(certificate);
+            }
             return match public_key_of(file).or_else(|| named_key(file).ok()) {
                 Some(spki) => self.take_key(spki),
                 None => self.take(Certificate::from_der(file)?),
@@ -243,7 +250,8 @@ impl Parts {
             let block = block.map_err(|_| Reject::Malformed { what })?;
             is_empty = false;
             if block.label == "CERTIFICATE" {
-                self.take(Certificate::from_der(&block.contents()?)?)?;
+                let certificate = found.next().map(Ok);
+                self.take(certificate.unwrap_or_else(|| Certificate::from_der(&block.contents()?))?)?;
             } else {
                 self.read_key(block)?;
             }
@@ -344,10 +352,16 @@ fn anchored(
     Err(refusal.unwrap_or(Reject::FieldMissing { field: "certificate of the first layer" }))
 }
 
-/// Takes the first certificate that this key signed.
+/// Takes the first certificate that this key signed. Those are tried first whose issuer is not among the others: a name
+/// proves nothing, and saves signature checks where files stand in any order.
 fn next(rest: &mut Vec<Certificate>, key: &TrustedKey, reader: &Reader) -> Result<Verified<Layer>, Reject> {
     let mut refusal = Reject::FieldMissing { field: "certificate of a layer" };
-    for index in 0..rest.len() {
+    let is_issued_inside = |at: &usize| {
+        let issuer = rest.get(*at).map(|certificate| certificate.tbs().issuer());
+        rest.iter().any(|other| Some(other.tbs().subject()) == issuer)
+    };
+    let (later, first): (Vec<usize>, Vec<usize>) = (0..rest.len()).partition(is_issued_inside);
+    for index in first.into_iter().chain(later) {
         let Some(certificate) = rest.get(index) else { break };
         let signed = SignedBytes::of_certificate(certificate);
         match signed.and_then(|signed| mint(&signed, key, Strength::Current, reader.read)) {

@@ -246,7 +246,8 @@ pub(crate) fn payload_of(bytes: &[u8]) -> Result<Payload, Reject> {
 
 /// Lower-case hexadecimal digits: identifiers that are bytes.
 pub(crate) fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+    let halves = bytes.iter().flat_map(|byte| [byte >> 4, byte & 0x0f]);
+    halves.filter_map(|half| char::from_digit(half.into(), 16)).collect()
 }
 
 /// Several nonces are for several verifiers, of which none can tell its own.

@@ -14,7 +14,7 @@
 //!
 //! It carries a time and no nonce. Source: Fortanix, "Using Fortanix DSM for verifying key attestation statements".
 use crate::appraise::{Appraised, Input, NotVerified};
-use crate::container;
+use crate::container::{self, Json};
 use crate::formats::Format;
 use crate::x509;
 use pkic_facts::certificate::{Certificate, Tbs};
@@ -71,12 +71,17 @@ const PROFILE: PathProfile = PathProfile {
 };
 
 fn is_present(input: &Input<'_>) -> bool {
-    read_json(input).is_ok()
+    let has = |json: &Map<String, Value>| {
+        ["attestation_statement", "authority_chain"].iter().all(|member| json.contains_key(*member))
+    };
+    input.evidence.parts().len() == 1 && input.evidence.reading(Json::read).0.as_ref().is_some_and(has)
 }
 
 fn appraise(input: &Input<'_>) -> Result<Appraised, NotVerified> {
-    let json = read_json(input)?;
-    let (statement, chain) = take_apart(&json)?;
+    let json = input.evidence.reading(Json::read);
+    let json = json.0.as_ref().filter(|_| is_present(input));
+    let json = json.ok_or(Reject::Malformed { what: "key attestation" })?;
+    let (statement, chain) = take_apart(json)?;
     let path = x509::path_of(input, chain, is_authority, "key attestation authority", &PROFILE)?;
     let authority = path.decode_leaf(Authority::decode)?;
     let signed = SignedBytes::of_certificate(&statement)?;
@@ -88,17 +93,7 @@ fn appraise(input: &Input<'_>) -> Result<Appraised, NotVerified> {
     input.conclude(&join(&statement, &authority, Attestation::of)?)
 }
 
-fn read_json(input: &Input<'_>) -> Result<Value, Reject> {
-    let malformed = Reject::Malformed { what: "key attestation" };
-    let [_] = input.evidence.parts() else { return Err(malformed) };
-    let json = input.evidence.reading(container::Json::read);
-    let has = |json: &&Map<String, Value>| {
-        ["attestation_statement", "authority_chain"].iter().all(|member| json.contains_key(*member))
-    };
-    json.0.as_ref().filter(has).cloned().map(Value::Object).ok_or(malformed)
-}
-
-fn take_apart(json: &Value) -> Result<(Certificate, Vec<Certificate>), Reject> {
+fn take_apart(json: &Map<String, Value>) -> Result<(Certificate, Vec<Certificate>), Reject> {
     let member = |name: &str| json.get("attestation_statement").and_then(|statement| statement.get(name));
     let format = member("format").and_then(Value::as_str);
     if format != Some(STATEMENT_FORMAT) {

@@ -13,8 +13,8 @@ use x509_parser::time::ASN1Time;
 
 /// Fields of a tbsCertificate (RFC 5280 section 4.1).
 const TBS_FIELDS_MAX: usize = 10;
-/// Extensions of a certificate: RFC 5280 section 4.2 defines 17.
-const EXTENSIONS_MAX: usize = 64;
+/// Extensions of a certificate: its length is the limit, and each of them has more than one byte.
+const EXTENSIONS_MAX: usize = limits::CERTIFICATE_LEN_BYTES_MAX;
 /// Tag octet of `version`.
 const VERSION: u32 = 0xa0;
 /// Tag octets of `issuerUniqueID` and `subjectUniqueID`.
@@ -161,8 +161,7 @@ impl Tbs {
     /// Reads one tbsCertificate. The extensions are taken apart no further than object identifier and value.
     ///
     /// # Errors
-    /// [`Reject::Malformed`], [`Reject::TrailingBytes`]; [`Reject::FieldRepeated`] where an extension stands twice;
-    /// [`Reject::TooLarge`] beyond 64 of them.
+    /// [`Reject::Malformed`], [`Reject::TrailingBytes`]; [`Reject::FieldRepeated`] where an extension stands twice.
     pub fn from_der(raw: &[u8]) -> Result<Tbs, Reject> {
         let what = "tbsCertificate";
         let malformed = || Reject::Malformed { what };
@@ -377,10 +376,13 @@ pub(crate) fn extensions(what: &'static str, raw: &[u8], limit: usize) -> Result
         };
         let value = der::only(what, der::OCTET_STRING, value)?;
         let oid = der::oid_text(oid).ok_or(Reject::Malformed { what })?;
-        if found.iter().any(|seen| seen.oid == oid) {
-            return Err(Reject::FieldRepeated { field: "extension" });
-        }
         found.push(Extension { oid, critical, value: value.to_vec() });
+    }
+    // Sorted, since a hostile certificate has thousands.
+    let mut oids: Vec<&str> = found.iter().map(|extension| extension.oid.as_str()).collect();
+    oids.sort_unstable();
+    if !oids.is_sorted_by(|a, b| a < b) {
+        return Err(Reject::FieldRepeated { field: "extension" });
     }
     Ok(found)
 }

@@ -114,27 +114,32 @@ pub fn oid_text(content: &[u8]) -> Option<String> {
         }
         if text.is_empty() {
             let root = (arc / 40).min(2);
-            push_decimal(&mut text, root)?;
+            push_decimal(&mut text, root);
             arc = arc.checked_sub(root * 40)?;
         }
         text.push('.');
-        push_decimal(&mut text, arc)?;
+        push_decimal(&mut text, arc);
         arc = 0;
     }
     (!is_open).then_some(text)
 }
 
 /// Every certificate has a dozen identifiers with half a dozen arcs each: this is what `to_string` does, and quicker.
-fn push_decimal(text: &mut String, number: u64) -> Option<()> {
-    let mut scale: u64 = 1;
-    while number / scale >= 10 {
-        scale = scale.checked_mul(10)?;
+fn push_decimal(text: &mut String, mut number: u64) {
+    if number < 10 {
+        return text.push(char::from(b'0'.saturating_add(number as u8)));
     }
-    while scale > 0 {
-        text.push(char::from_digit(u32::try_from(number / scale % 10).ok()?, 10)?);
-        scale /= 10;
+    let mut digits = [b'0'; 20];
+    let mut unused = digits.len();
+    for digit in digits.iter_mut().rev() {
+        *digit = b'0'.saturating_add((number % 10) as u8);
+        number /= 10;
+        unused = unused.saturating_sub(1);
+        if number == 0 {
+            break;
+        }
     }
-    Some(())
+    text.extend(digits.iter().skip(unused).map(|digit| char::from(*digit)));
 }
 
 /// Whether `bytes` are one element in strict DER as far as that shows without a schema: shortest lengths and tags,

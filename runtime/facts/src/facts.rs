@@ -382,7 +382,7 @@ fn check_free(path: &'static str) -> Result<(), Reject> {
 }
 
 fn put(table: &mut FactTable, path: &'static str, fact: Fact) -> Result<(), Reject> {
-    let unfit = Reject::ValueUnfit { path };
-    let id = FactId::from_path(path).ok_or(unfit.clone())?;
-    table.add(Path::from(id), fact).map_err(|_| unfit)
+    let unfit = || Reject::ValueUnfit { path };
+    let id = FactId::from_path(path).ok_or_else(unfit)?;
+    table.add(Path::from(id), fact).map_err(|_| unfit())
 }

@@ -319,12 +319,12 @@ fn check_certificate(tbs: &Tbs, input: &PathInput<'_>) -> Result<(), Reject> {
 }
 
 fn check_purpose(tbs: &Tbs, purpose: KeyPurpose) -> Result<(), Reject> {
-    let found = tbs.key_purposes();
     let (expected, is_optional) = match purpose {
         KeyPurpose::Any => return Ok(()),
         KeyPurpose::Required(expected) => (expected, false),
         KeyPurpose::RequiredIfPresent(expected) => (expected, tbs.extension("2.5.29.37").is_none()),
     };
+    let found = tbs.key_purposes();
     if is_optional || found.iter().any(|oid| oid == expected) {
         return Ok(());
     }

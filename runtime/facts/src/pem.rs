@@ -27,7 +27,8 @@ impl Block<'_> {
     /// [`Reject::Malformed`] where the lines are no base64.
     pub fn contents(&self) -> Result<Vec<u8>, Reject> {
         let mut digits = Vec::with_capacity(self.body.len());
-        for line in self.body.split(|byte| *byte == b'\n') {
+        let mut lines = blocks(self.body);
+        while let Some(line) = lines.line() {
             digits.extend_from_slice(line.trim_ascii_end());
         }
         STANDARD.decode(digits).map_err(|_| Reject::Malformed { what: WHAT })
@@ -46,10 +47,10 @@ pub fn blocks(bytes: &[u8]) -> Blocks<'_> {
 pub fn only(what: &'static str, bytes: &[u8], is_wanted: fn(&str) -> bool) -> Result<Vec<u8>, Reject> {
     let malformed = || Reject::Malformed { what };
     let mut blocks = blocks(bytes);
-    match blocks.next() {
-        Some(Ok(block)) if is_wanted(block.label) && blocks.next().is_none() => {
-            block.contents().map_err(|_| malformed())
-        }
+    // Most files that are asked are another's: their label is enough to know.
+    let label = blocks.label().flatten().filter(|label| is_wanted(label)).ok_or_else(malformed)?;
+    match (blocks.block(label), blocks.next()) {
+        (Some(block), None) => block.contents().map_err(|_| malformed()),
         _ => Err(malformed()),
     }
 }
@@ -68,8 +69,18 @@ impl<'a> Blocks<'a> {
         before.get(..len).filter(|line| !line.is_empty())
     }
 
-    fn block(&mut self, first: &'a [u8]) -> Option<Block<'a>> {
-        let (label, _) = std::str::from_utf8(first).ok()?.split_once("-----")?;
+    /// The label of the next block, where there is a block, and where it has one.
+    fn label(&mut self) -> Option<Option<&'a str>> {
+        loop {
+            if let Some(first) = self.line()?.strip_prefix(BEGIN) {
+                let label = std::str::from_utf8(first).ok().and_then(|first| first.split_once("-----"));
+                return Some(label.map(|(label, _)| label));
+            }
+        }
+    }
+
+    /// The block that this label begins.
+    fn block(&mut self, label: &'a str) -> Option<Block<'a>> {
         let lines = self.rest;
         let mut len: usize = 0;
         loop {
@@ -86,11 +97,8 @@ impl<'a> Iterator for Blocks<'a> {
     type Item = Result<Block<'a>, Reject>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        loop {
-            if let Some(first) = self.line()?.strip_prefix(BEGIN) {
-                return Some(self.block(first).ok_or(Reject::Malformed { what: WHAT }));
-            }
-        }
+        let block = self.label()?.and_then(|label| self.block(label));
+        Some(block.ok_or(Reject::Malformed { what: WHAT }))
     }
 }
 

@@ -42,8 +42,10 @@ pub(crate) struct Challenges(Vec<Vec<u8>>);
 impl Challenges {
     /// Whether this nonce is among them, as bytes or in hexadecimal digits.
     pub(crate) fn contain(&self, nonce: &[u8]) -> bool {
-        let hex: String = nonce.iter().map(|byte| format!("{byte:02x}")).collect();
-        !nonce.is_empty() && self.0.iter().any(|text| *text == nonce || *text == hex.as_bytes())
+        let halves = nonce.iter().flat_map(|byte| [byte >> 4, byte & 0x0f]);
+        let digits = halves.filter_map(|half| char::from_digit(half.into(), 16));
+        let is_hex = |text: &[u8]| text.iter().map(|digit| char::from(*digit)).eq(digits.clone());
+        !nonce.is_empty() && self.0.iter().any(|text| *text == nonce || is_hex(text))
     }
 }
 

@@ -13,6 +13,7 @@
 //! Source: Google Cloud, Verifying attestations; Marvell, LiquidSecurity HSM software key attestation.
 use crate::appraise::{Appraised, Input, NotVerified};
 use crate::formats::Format;
+use crate::x509::Files;
 use flate2::bufread::GzDecoder;
 use module::{Certificates, Module, Owner};
 use pkic_facts::crypto::Strength;
@@ -47,7 +48,9 @@ const ANSWER_LEN_BYTES_MAX: u16 = 32 << 10;
 fn appraise(input: &Input<'_>) -> Result<Appraised, NotVerified> {
     let (answer, file) = find_parts(input)?;
     let answer = inflate(answer)?;
-    let certificates = Certificates::read(file)?;
+    let files = input.evidence.reading(Files::read);
+    let found = files.0.get(file).ok_or(Reject::FieldMissing { field: "certificate chains" })?;
+    let certificates = Certificates::of(found.as_deref().map_err(Reject::clone)?)?;
     let (partition, module) = certificates.made(NAME, input)?;
     let module = certificates.owned(NAME, &module, input)?;
     let signed = response::signed(&answer, certificates.scheme()?)?;
@@ -57,14 +60,14 @@ fn appraise(input: &Input<'_>) -> Result<Appraised, NotVerified> {
     input.conclude(&said)
 }
 
-/// The gzip file and the certificates.
-fn find_parts<'a>(input: &Input<'a>) -> Result<(&'a [u8], &'a [u8]), Reject> {
+/// The gzip file, and which part the certificates are.
+fn find_parts<'a>(input: &Input<'a>) -> Result<(&'a [u8], usize), Reject> {
     let [first, second] = input.evidence.parts() else {
         return Err(Reject::FieldMissing { field: "certificate chains" });
     };
     match (first.starts_with(&GZIP), second.starts_with(&GZIP)) {
-        (true, false) => Ok((first, second)),
-        (false, true) => Ok((second, first)),
+        (true, false) => Ok((first, 1)),
+        (false, true) => Ok((second, 0)),
         (true, true) => Err(Reject::FieldRepeated { field: "attestation" }),
         (false, false) => Err(Reject::FieldMissing { field: "attestation" }),
     }

@@ -52,12 +52,11 @@ pub(crate) struct Certificates {
 }
 
 impl Certificates {
-    /// Tells apart the certificates of a file.
+    /// Tells apart the certificates of a file, `all`.
     ///
     /// # Errors
     /// [`Reject::FieldMissing`] where one of the maker's is not there; [`Reject::FieldRepeated`].
-    pub(crate) fn read(file: &[u8]) -> Result<Self, Reject> {
-        let all = Certificate::all_from_file(file)?;
+    pub(crate) fn of(all: &[Certificate]) -> Result<Self, Reject> {
         let one = |field: &'static str, is_it: &dyn Fn(&Tbs) -> bool| {
             let mut found =
                 all.iter().filter(|one| one.tbs().issuer() != one.tbs().subject() && is_it(one.tbs()));

@@ -23,6 +23,7 @@ use pkic_facts::crypto::{Hash, Sha256Digest, Strength};
 use pkic_facts::path::{CaBit, KeyPurpose, PathInput, PathProfile, Validity, VerifiedPath, verify_path};
 use pkic_facts::reject::{Operand, Reject};
 use pkic_facts::verified::{Evidence, HashOf, Verified, join};
+use std::sync::Arc;
 
 pub mod packed;
 pub mod u2f;
@@ -39,23 +40,29 @@ const CLIENT_DATA_HASH_LEN: usize = 32;
 /// An attestation object with the client data beside it, taken apart as far as needs no trust.
 #[derive(Debug)]
 pub(crate) struct Object<'a> {
-    object: Value,
+    reading: Arc<Reading>,
     client_data: Option<&'a [u8]>,
 }
 
 impl<'a> Object<'a> {
     /// The attestation object of an item of one part, or of two, whose other part is the client data.
     fn read(input: &Input<'a>) -> Option<Self> {
-        let found = input.evidence.reading(Reading::read);
-        let (at, object) = found.0.as_ref()?;
+        let reading = input.evidence.reading(Reading::read);
+        let (at, _) = reading.0.as_ref()?;
         let mut others = input.evidence.parts().iter().enumerate().filter(|(index, _)| index != at);
-        Some(Self { object: object.clone(), client_data: others.next().map(|(_, part)| part.as_slice()) })
+        let client_data = others.next().map(|(_, part)| part.as_slice());
+        Some(Self { reading, client_data })
+    }
+
+    fn field(&self, name: &str) -> Option<&Value> {
+        self.reading.0.as_ref().and_then(|(_, object)| cbor::field(object, name))
     }
 
     /// Whether the item is an attestation object of that `fmt`, with client data or without.
     pub(crate) fn is_of(input: &Input<'_>, fmt: &str) -> bool {
         let found = input.evidence.reading(Reading::read);
-        found.0.as_ref().and_then(|(_, object)| fmt_of(object)) == Some(fmt)
+        let object = found.0.as_ref().map(|(_, object)| object);
+        object.and_then(|object| cbor::field(object, "fmt")).and_then(Value::as_text) == Some(fmt)
     }
 
     /// Whether it is one with client data, as WebAuthn has it.
@@ -74,13 +81,12 @@ impl<'a> Object<'a> {
     /// [`Reject::FieldMissing`] where there is none; [`Reject::FieldMismatch`] where `fmt` is another.
     pub(crate) fn find(input: &Input<'a>, fmt: &'static str) -> Result<Self, Reject> {
         let object = Object::read(input).ok_or(Reject::FieldMissing { field: "attestationObject" })?;
-        match fmt_of(&object.object) {
+        match object.field("fmt").and_then(Value::as_text) {
             Some(found) if found == fmt => Ok(object),
-            found => Err(Reject::FieldMismatch {
-                field: "fmt",
-                expected: Operand::Word(fmt),
-                found: found.map_or(Operand::Absent, Operand::text),
-            }),
+            found => {
+                let (expected, found) = (Operand::Word(fmt), found.map_or(Operand::Absent, Operand::text));
+                Err(Reject::FieldMismatch { field: "fmt", expected, found })
+            }
         }
     }
 
@@ -89,7 +95,7 @@ impl<'a> Object<'a> {
     /// # Errors
     /// [`Reject::FieldMissing`].
     pub(crate) fn statement(&self) -> Result<&Value, Reject> {
-        cbor::field(&self.object, "attStmt").ok_or(Reject::FieldMissing { field: "attStmt" })
+        self.field("attStmt").ok_or(Reject::FieldMissing { field: "attStmt" })
     }
 
     /// `authData`.
@@ -97,7 +103,8 @@ impl<'a> Object<'a> {
     /// # Errors
     /// [`Reject::FieldMissing`].
     pub(crate) fn auth_data(&self) -> Result<&[u8], Reject> {
-        cbor::bytes(&self.object, "authData")
+        let found = self.field("authData").and_then(Value::as_bytes);
+        found.map(Vec::as_slice).ok_or(Reject::FieldMissing { field: "authData" })
     }
 
     /// Whether there is client data: without it, the object can only answer a challenge of ACME.
@@ -123,6 +130,7 @@ impl<'a> Object<'a> {
 }
 
 /// Which part of an item is an attestation object, and what it is.
+#[derive(Debug)]
 struct Reading(Option<(usize, Value)>);
 
 impl Reading {
@@ -132,10 +140,6 @@ impl Reading {
         let mut found = parts.iter().enumerate().filter(|_| is_one_or_two);
         Self(found.find_map(|(at, part)| Some((at, read_object(part)?))))
     }
-}
-
-fn fmt_of(object: &Value) -> Option<&str> {
-    cbor::field(object, "fmt").and_then(Value::as_text)
 }
 
 /// A map with a `fmt`. The largest size is compared first, and what does not begin as a map is not read at all.

@@ -71,6 +71,11 @@ impl Index {
         }
     }
 
+    /// Whether no entry waits for another to close it.
+    pub(crate) fn is_settled(&self) -> bool {
+        self.open.is_empty()
+    }
+
     pub(crate) fn open_entries(&self) -> Vec<u64> {
         self.open.iter().copied().collect()
     }

@@ -1,15 +1,18 @@
 //! The journal: what was acknowledged and is not yet in tiles that are on the disk for good.
 //!
-//! It begins with the checkpoint of what is, then has one record for each batch of entries. A batch is acknowledged
-//! once its record is synchronised, and the next record is begun only then. So an incomplete record can be nothing but
-//! the last one, which nobody was told of; anything else that does not read is damage, and is told.
+//! It begins with the checkpoint of what is, then has one record for each batch of entries, with what stands beside them.
+//! A batch is acknowledged once its record is synchronised, and the next record is begun only then. So an incomplete
+//! record can be nothing but the last one, which nobody was told of; anything else that does not read is damage, and is
+//! told. The check value of a record is over the hashes of its entries, which the tree needs anyway.
+use crate::beside::Beside;
 use crate::error::LogError;
 use crate::tile::push_entry;
-use crate::tree::digest;
+use crate::tree::{digest, leaf_hash};
+use pkic_facts::crypto::Sha256Digest;
 use std::path::Path;
 
 /// The first line of a journal.
-const HEAD: &[u8] = b"pkic audit journal 1\n";
+const HEAD: &[u8] = b"pkic audit journal 2\n";
 /// How a record begins.
 const MAGIC: [u8; 4] = *b"PKJR";
 /// Octets of a check value.
@@ -41,26 +44,52 @@ pub(crate) fn begin(base: &str) -> (Vec<u8>, Salt) {
     ([HEAD, &len, base.as_bytes(), &check].concat(), salt)
 }
 
+/// An entry that has an index and is not written, with its hash and what stands beside it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Waiting {
+    pub(crate) entry: Vec<u8>,
+    pub(crate) leaf: Sha256Digest,
+    pub(crate) beside: Beside,
+}
+
+impl Waiting {
+    pub(crate) fn new(entry: Vec<u8>, beside: Beside) -> Waiting {
+        Waiting { leaf: leaf_hash(&entry), entry, beside }
+    }
+}
+
+/// The check value of a record: over the place and the hashes of what it holds.
+fn check_of(salt: Salt, first_index: u64, batch: &[Waiting]) -> [u8; CHECK_LEN_BYTES] {
+    let hashes: Vec<u8> =
+        batch.iter().flat_map(|waiting| [waiting.leaf.0, waiting.beside.digest().0]).flatten().collect();
+    salt.check([&first_index.to_be_bytes(), &hashes])
+}
+
 /// The record of a batch; nothing where an entry is too long.
-pub(crate) fn record(salt: Salt, first_index: u64, entries: &[&[u8]]) -> Option<Vec<u8>> {
-    let mut body = Vec::new();
-    entries.iter().try_for_each(|entry| push_entry(&mut body, entry))?;
+pub(crate) fn record(salt: Salt, first_index: u64, batch: &[Waiting]) -> Option<Vec<u8>> {
+    let len_bytes =
+        batch.iter().map(|waiting| waiting.entry.len().saturating_add(waiting.beside.bytes().len()));
+    let mut body = Vec::with_capacity(len_bytes.sum::<usize>().saturating_add(batch.len().saturating_mul(6)));
+    for Waiting { entry, beside, .. } in batch {
+        push_entry(&mut body, entry)?;
+        body.extend_from_slice(&u32::try_from(beside.bytes().len()).ok()?.to_be_bytes());
+        body.extend_from_slice(beside.bytes());
+    }
     let mut record = MAGIC.to_vec();
     record.extend_from_slice(&(body.len() as u64).to_be_bytes());
     record.extend_from_slice(&first_index.to_be_bytes());
     let check = salt.check([&record, &[]]);
     record.extend_from_slice(&check);
-    let check = salt.check([&first_index.to_be_bytes(), &body]);
     record.append(&mut body);
-    record.extend_from_slice(&check);
+    record.extend_from_slice(&check_of(salt, first_index, batch));
     Some(record)
 }
 
 /// What a journal holds.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) struct Replay<'a> {
+pub(crate) struct Replay {
     /// The entries after the base, in order.
-    pub(crate) entries: Vec<&'a [u8]>,
+    pub(crate) entries: Vec<Waiting>,
     /// Whether a record follows that was never finished.
     pub(crate) torn: bool,
 }
@@ -78,13 +107,13 @@ pub(crate) fn split<'a>(path: &Path, bytes: &'a [u8]) -> Result<(&'a [u8], &'a [
 }
 
 /// Reads the records of a journal whose first entry has the index `first_index`.
-pub(crate) fn replay<'a>(
+pub(crate) fn replay(
     path: &Path,
-    mut records: &'a [u8],
+    mut records: &[u8],
     salt: Salt,
     first_index: u64,
-) -> Result<Replay<'a>, LogError> {
-    let mut entries: Vec<&[u8]> = Vec::new();
+) -> Result<Replay, LogError> {
+    let mut entries: Vec<Waiting> = Vec::new();
     while !records.is_empty() {
         let index = first_index.saturating_add(entries.len() as u64);
         let Some((found, len, rest)) = record_head(records, salt) else {
@@ -103,14 +132,13 @@ pub(crate) fn replay<'a>(
         let Some((check, rest)) = rest.split_first_chunk::<CHECK_LEN_BYTES>() else {
             return Ok(Replay { entries, torn: true });
         };
-        if salt.check([&index.to_be_bytes(), body]) != *check {
+        let Some(batch) = read_body(body).filter(|batch| check_of(salt, index, batch) == *check) else {
             if rest.is_empty() {
                 return Ok(Replay { entries, torn: true });
             }
             return Err(damaged(path, "a record was changed, and others follow"));
-        }
-        read_body(body, &mut entries)
-            .ok_or_else(|| damaged(path, "the lengths of a record do not add up"))?;
+        };
+        entries.extend(batch);
         records = rest;
     }
     Ok(Replay { entries, torn: false })
@@ -128,13 +156,17 @@ fn record_head(bytes: &[u8], salt: Salt) -> Option<(u64, usize, &[u8])> {
     Some((index, usize::try_from(u64::from_be_bytes(*len)).ok()?, rest))
 }
 
-fn read_body<'a>(mut body: &'a [u8], entries: &mut Vec<&'a [u8]>) -> Option<()> {
-    while let Some((len, rest)) = body.split_first_chunk::<2>() {
+fn read_body(mut body: &[u8]) -> Option<Vec<Waiting>> {
+    let mut batch = Vec::new();
+    while !body.is_empty() {
+        let (len, rest) = body.split_first_chunk::<2>()?;
         let (entry, rest) = rest.split_at_checked(usize::from(u16::from_be_bytes(*len)))?;
-        entries.push(entry);
+        let (len, rest) = rest.split_first_chunk::<4>()?;
+        let (beside, rest) = rest.split_at_checked(usize::try_from(u32::from_be_bytes(*len)).ok()?)?;
+        batch.push(Waiting::new(entry.to_vec(), Beside::new(beside.to_vec())));
         body = rest;
     }
-    body.is_empty().then_some(())
+    Some(batch)
 }
 
 fn damaged(path: &Path, what: &'static str) -> LogError {

@@ -32,7 +32,7 @@ mod tree;
 mod verify;
 mod writer;
 
-pub use beside::BESIDE_LEN_BYTES_MAX;
+pub use beside::{BESIDE_LEN_BYTES_MAX, Beside};
 pub use checkpoint::{Checkpoint, Cosignature, SignedCheckpoint};
 pub use entry::{
     Entry, KIND_LEN_BYTES_MAX, OBJECTS_MAX, Part, SEQUENCE_NAME_LEN_BYTES_MAX, SEQUENCES_MAX, SPENDS_MAX,
@@ -40,7 +40,7 @@ pub use entry::{
 };
 pub use error::{EntryError, LogError, NoteError};
 pub use index::View;
-pub use log::Log;
+pub use log::{Log, Written};
 pub use note::{KeyKind, NAME_LEN_BYTES_MAX, NOTE_LEN_BYTES_MAX, NoteKey, SIGNATURES_MAX, VerifierKey};
 pub use objects::OBJECT_LEN_BYTES_MAX;
 pub use proof::shows_consistency;

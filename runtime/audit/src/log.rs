@@ -3,19 +3,24 @@
 //! Whoever appends finds an order under the lock, where ids are spent, and waits until its entry is on the disk for
 //! good. Of those that wait one leads: it takes all entries that stand in line and writes them with one
 //! synchronisation, while the next ones queue up behind it. There is no thread, no timer and no clock in here.
-use crate::beside::BESIDE_LEN_BYTES_MAX;
+//!
+//! A receipt needs no file: its checkpoint is over what is on the disk for good, in the journal if nowhere else. Readers
+//! see that checkpoint when 256 entries have come, and at once when the log falls quiet: nobody writes, and no entry is
+//! open.
+use crate::beside::{BESIDE_LEN_BYTES_MAX, Beside};
 use crate::checkpoint::SignedCheckpoint;
 use crate::disk::{Disk, OsDisk};
 use crate::entry::Entry;
 use crate::error::LogError;
 use crate::files::{LOCK, WITNESSED, read_witnessed, replace_for_good};
 use crate::index::{Index, View};
+use crate::journal::Waiting;
 use crate::note::{KeyKind, NoteKey, VerifierKey};
 use crate::objects::Objects;
 use crate::proof::{Tiles, shows_inclusion};
 use crate::reader::{FileTiles, Reader};
 use crate::receipt::Receipt;
-use crate::writer::{Limits, Published, Waiting, Writer};
+use crate::writer::{Head, Limits, Writer};
 use pkic_facts::crypto::Sha256Digest;
 use std::fs::{self, File, TryLockError};
 use std::path::{Path, PathBuf};
@@ -28,7 +33,8 @@ pub struct Log {
     key: Arc<NoteKey>,
     objects: Objects,
     state: Mutex<State>,
-    changed: Condvar,
+    /// Whoever waits for the writer, and for no entry of their own.
+    writer_is_back: Condvar,
     /// Held as long as the log is open.
     _lock: Option<File>,
 }
@@ -37,13 +43,26 @@ struct State {
     index: Index,
     /// Entries that have an index and are not written.
     waiting: Vec<Waiting>,
+    /// Those whose entries are waiting: all are told when these are written, one of them when it may lead.
+    batch: Arc<Condvar>,
     /// Nobody has it but the thread that leads.
     writer: Option<Writer>,
-    /// Entries that are on the disk for good.
-    durable: u64,
-    published: Arc<Published>,
+    /// The tree of what is on the disk for good.
+    head: Arc<Head>,
+    published: Arc<Head>,
+    /// Whether a receipt was given that readers do not see yet.
+    is_owed: bool,
     /// Why nothing is written any more.
     failure: Option<Arc<LogError>>,
+}
+
+/// An entry that is on the disk for good.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Written {
+    /// Its index.
+    pub index: u64,
+    /// Its bytes, which a receipt is verified with.
+    pub bytes: Vec<u8>,
 }
 
 impl std::fmt::Debug for Log {
@@ -94,69 +113,87 @@ impl Log {
         let state = State {
             index,
             waiting: Vec::new(),
-            durable: writer.size(),
+            batch: Arc::default(),
+            head: Arc::clone(writer.published()),
             published: Arc::clone(writer.published()),
             writer: Some(writer),
+            is_owed: false,
             failure: None,
         };
         let objects = Objects::new(Arc::clone(&disk), dir);
-        let (state, changed) = (Mutex::new(state), Condvar::new());
-        Ok(Log { disk, dir: dir.to_owned(), key, objects, state, changed, _lock: lock })
+        let (state, writer_is_back) = (Mutex::new(state), Condvar::new());
+        Ok(Log { disk, dir: dir.to_owned(), key, objects, state, writer_is_back, _lock: lock })
     }
 
-    /// Appends an entry and returns its index, once it is on the disk for good.
+    /// Appends an entry and returns its index, once it is on the disk for good. Of two that spend one id, one gets
+    /// [`LogError::AlreadySpent`].
     ///
     /// # Errors
-    /// As [`Log::append_with`].
+    /// [`LogError::AlreadySpent`], [`LogError::SequenceLower`], [`LogError::NotOpen`], [`LogError::ObjectUnknown`],
+    /// [`LogError::Entry`] where the entry cannot follow, and then nothing is written; [`LogError::Poisoned`] with the
+    /// cause where the disk fails, and ever after: then the entry may be in the log when it is opened again, or not.
     pub fn append(&self, entry: Entry) -> Result<u64, LogError> {
-        self.append_with(|_| Ok(entry))
+        self.append_beside(entry, Beside::new(Vec::new())).map(|written| written.index)
+    }
+
+    /// As [`Log::append`], with bytes that stand beside the entry and that the tree does not cover: the entry should hold
+    /// their digest. They are on the disk for good when the entry is, and [`Log::erase_beside`] takes them away.
+    ///
+    /// # Errors
+    /// As [`Log::append`]; [`LogError::ObjectTooLong`] beyond [`crate::BESIDE_LEN_BYTES_MAX`].
+    pub fn append_beside(&self, entry: Entry, beside: Beside) -> Result<Written, LogError> {
+        let prepared = self.prepare(&entry, beside)?;
+        let state = self.lock_state();
+        state.check()?;
+        self.append_prepared(state, &entry, prepared)
     }
 
     /// Appends the entry that `write` makes and returns its index, once it is on the disk for good. Nobody else appends
     /// while `write` looks at the log, so that what it decides by is what the entry follows; it should be quick, and
-    /// must not call this log. Of two that spend one id, one gets [`LogError::AlreadySpent`].
+    /// must not call this log.
     ///
     /// # Errors
-    /// What `write` returns, and then nothing is written; [`LogError::AlreadySpent`], [`LogError::SequenceLower`],
-    /// [`LogError::NotOpen`], [`LogError::ObjectUnknown`], [`LogError::Entry`] where the entry cannot follow, and then
-    /// nothing is written either; [`LogError::Poisoned`] with the cause where the disk fails, and ever after: then the
-    /// entry may be in the log when it is opened again, or not.
+    /// What `write` returns, and then nothing is written; as [`Log::append`].
     pub fn append_with<E: From<LogError>>(
         &self,
         write: impl FnOnce(View<'_>) -> Result<Entry, E>,
     ) -> Result<u64, E> {
-        self.append_beside(&[], write)
-    }
-
-    /// As [`Log::append_with`], with bytes that stand beside the entry and that the tree does not cover: the entry
-    /// should hold their SHA-256. They are on the disk for good before the entry is, and [`Log::erase_beside`] takes them
-    /// away. At most [`crate::BESIDE_LEN_BYTES_MAX`].
-    ///
-    /// # Errors
-    /// As [`Log::append_with`]; [`LogError::ObjectTooLong`].
-    pub fn append_beside<E: From<LogError>>(
-        &self,
-        beside: &[u8],
-        write: impl FnOnce(View<'_>) -> Result<Entry, E>,
-    ) -> Result<u64, E> {
-        if beside.len() > BESIDE_LEN_BYTES_MAX {
-            return Err(LogError::ObjectTooLong { len_bytes: beside.len() }.into());
-        }
-        let mut state = self.lock_state();
+        let state = self.lock_state();
         state.check()?;
         let entry = write(View(&state.index))?;
+        let prepared = self.prepare(&entry, Beside::new(Vec::new()))?;
+        Ok(self.append_prepared(state, &entry, prepared)?.index)
+    }
+
+    /// All that can be done for an entry without the lock.
+    fn prepare(&self, entry: &Entry, beside: Beside) -> Result<Waiting, LogError> {
+        if beside.bytes().len() > BESIDE_LEN_BYTES_MAX {
+            return Err(LogError::ObjectTooLong { len_bytes: beside.bytes().len() });
+        }
         for digest in &entry.objects {
             if !self.objects.is_kept(digest)? {
-                return Err(LogError::ObjectUnknown { digest: *digest }.into());
+                return Err(LogError::ObjectUnknown { digest: *digest });
             }
         }
         let bytes = entry.encode().map_err(|source| LogError::Entry { index: None, source })?;
-        let index = state.index.apply(&entry)?;
-        state.waiting.push(Waiting { entry: bytes, beside: beside.to_vec() });
-        while state.durable <= index {
-            state = self.step(state, Duty::Commit)?;
+        Ok(Waiting::new(bytes, beside))
+    }
+
+    fn append_prepared<'a>(
+        &'a self,
+        mut state: MutexGuard<'a, State>,
+        entry: &Entry,
+        prepared: Waiting,
+    ) -> Result<Written, LogError> {
+        let index = state.index.apply(entry)?;
+        let bytes = prepared.entry.clone();
+        state.waiting.push(prepared);
+        let batch = Arc::clone(&state.batch);
+        while state.head.size <= index {
+            state = self.step(state, Duty::Commit(&batch))?;
         }
-        Ok(index)
+        self.settle(state)?;
+        Ok(Written { index, bytes })
     }
 
     /// What `look` finds in the log as it is, nobody appending meanwhile: the edition of a bundle that was seen last, or
@@ -166,47 +203,66 @@ impl Log {
         look(View(&self.lock_state().index))
     }
 
-    /// The receipt of an entry: an inclusion proof under a checkpoint whose tiles are written, for [`Receipt::verify`].
+    /// The receipt of an entry: an inclusion proof under a checkpoint of what is on the disk for good, for
+    /// [`Receipt::verify`].
     ///
     /// # Errors
     /// [`LogError::NoEntry`]; [`LogError::Damaged`] where the tiles on the disk do not lead to the root; [`LogError::Io`],
     /// [`LogError::Poisoned`].
     pub fn receipt(&self, index: u64) -> Result<Receipt, LogError> {
-        let mut state = self.lock_state();
-        if index >= state.durable {
-            return Err(LogError::NoEntry { index, size: state.durable });
-        }
-        while state.published.size <= index {
-            state = self.step(state, Duty::Publish)?;
-        }
-        let published = Arc::clone(&state.published);
-        drop(state);
-        let source = FileTiles { disk: self.disk.as_ref(), dir: &self.dir, partial: &published.partial };
-        let mut tiles = Tiles::new(&source, published.size);
+        let head = {
+            let state = self.lock_state();
+            state.check()?;
+            Arc::clone(&state.head)
+        };
+        let source = FileTiles { disk: self.disk.as_ref(), dir: &self.dir, at_hand: &head.tiles };
+        let mut tiles = Tiles::new(&source, head.size);
         let proof = tiles.inclusion(index)?;
-        let (leaf, root) = (tiles.leaf(index)?, published.root);
-        if !shows_inclusion(&proof, leaf, index, published.size, &root) {
+        if !shows_inclusion(&proof, tiles.leaf(index)?, index, head.size, &head.root) {
             let path = self.dir.join("tile");
             return Err(LogError::Damaged {
                 path,
                 what: "its tiles do not lead to the root that was signed",
             });
         }
-        Ok(Receipt::new(index, proof, published.signed.clone()))
+        let receipt = Receipt::new(index, proof, head.signed(&self.key).clone());
+        let mut state = self.lock_state();
+        state.is_owed |= state.published.size < head.size;
+        self.settle(state)?;
+        Ok(receipt)
     }
 
-    /// Writes tiles and checkpoint of all entries that are on the disk for good, so that readers see them. Receipts,
-    /// every 256th entry and the end of the log do so by themselves.
+    /// Writes tiles and checkpoint of all entries that are on the disk for good, so that readers see them. Every 256th
+    /// entry, the end of the log, and a log that falls quiet after a receipt do so by themselves.
     ///
     /// # Errors
     /// [`LogError::Poisoned`].
     pub fn publish(&self) -> Result<SignedCheckpoint, LogError> {
-        let mut state = self.lock_state();
-        let size = state.durable;
+        let state = self.lock_state();
+        let size = state.head.size;
+        let state = self.publish_to(state, size)?;
+        Ok(state.published.signed(&self.key).clone())
+    }
+
+    fn publish_to<'a>(
+        &'a self,
+        mut state: MutexGuard<'a, State>,
+        size: u64,
+    ) -> Result<MutexGuard<'a, State>, LogError> {
         while state.published.size < size {
             state = self.step(state, Duty::Publish)?;
         }
-        Ok(state.published.signed.clone())
+        Ok(state)
+    }
+
+    /// Shows readers what receipts are about, where nobody is about to write more.
+    fn settle<'a>(&'a self, mut state: MutexGuard<'a, State>) -> Result<(), LogError> {
+        if state.is_owed && state.waiting.is_empty() && state.index.is_settled() {
+            state.is_owed = false;
+            let size = state.head.size;
+            drop(self.publish_to(state, size)?);
+        }
+        Ok(())
     }
 
     /// Keeps bytes in the side store for good, at most [`crate::OBJECT_LEN_BYTES_MAX`], and returns the digest that an
@@ -223,14 +279,12 @@ impl Log {
     /// # Errors
     /// [`LogError::Io`], [`LogError::Poisoned`].
     pub fn erase_beside(&self, index: u64) -> Result<(), LogError> {
+        let mut done = false;
         let mut state = self.lock_state();
-        loop {
-            state.check()?;
-            match state.writer.as_mut() {
-                Some(writer) => return writer.erase_beside(index),
-                None => state = self.changed.wait(state).unwrap_or_else(PoisonError::into_inner),
-            }
+        while !done {
+            state = self.step(state, Duty::Erase(index, &mut done))?;
         }
+        state.check()
     }
 
     /// Keeps a checkpoint that witnesses cosigned, with the signatures of these witnesses alone, and returns how many
@@ -271,7 +325,7 @@ impl Log {
 
     /// Entries that are on the disk for good.
     pub fn size(&self) -> u64 {
-        self.lock_state().durable
+        self.lock_state().head.size
     }
 
     /// The entries that no other has closed, in order: after a crash, what was begun and not finished.
@@ -299,39 +353,52 @@ impl Log {
     fn step<'a>(
         &'a self,
         mut state: MutexGuard<'a, State>,
-        duty: Duty,
+        duty: Duty<'_>,
     ) -> Result<MutexGuard<'a, State>, LogError> {
         state.check()?;
         let Some(mut writer) = state.writer.take() else {
-            return Ok(self.changed.wait(state).unwrap_or_else(PoisonError::into_inner));
+            let told = if let Duty::Commit(batch) = &duty { batch } else { &self.writer_is_back };
+            return Ok(told.wait(state).unwrap_or_else(PoisonError::into_inner));
         };
-        let batch = match duty {
-            Duty::Commit => std::mem::take(&mut state.waiting),
-            Duty::Publish => Vec::new(),
+        let (entries, batch) = match &duty {
+            Duty::Commit(_) => (std::mem::take(&mut state.waiting), std::mem::take(&mut state.batch)),
+            Duty::Publish | Duty::Erase(..) => (Vec::new(), Arc::default()),
         };
         drop(state);
-        let committed = if batch.is_empty() { Ok(()) } else { writer.commit(&batch) };
-        let durable = committed.is_ok().then(|| writer.size());
+        let committed = if entries.is_empty() { Ok(()) } else { writer.commit(entries) };
+        let head = (committed.is_ok() && matches!(duty, Duty::Commit(_))).then(|| Arc::new(writer.head()));
         let done = committed.and_then(|()| match duty {
-            Duty::Commit => writer.tidy(),
+            Duty::Commit(_) => writer.tidy(),
             Duty::Publish => writer.publish(),
+            Duty::Erase(index, done) => {
+                *done = true;
+                writer.erase_beside(index)
+            }
         });
         let mut state = self.lock_state();
-        state.durable = durable.unwrap_or(state.durable);
+        state.head = head.unwrap_or_else(|| Arc::clone(&state.head));
         state.published = Arc::clone(writer.published());
         state.writer = Some(writer);
         // What was acknowledged stays so, whatever else failed; nothing is written after a failure.
         state.failure = done.err().map(Arc::new);
-        self.changed.notify_all();
+        batch.notify_all();
+        self.writer_is_back.notify_all();
+        if state.failure.is_some() {
+            state.batch.notify_all();
+        } else {
+            state.batch.notify_one();
+        }
         Ok(state)
     }
 }
 
 /// What a leader is to do.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Duty {
-    Commit,
+enum Duty<'a> {
+    /// Write what waits; the caller's entry is of this batch.
+    Commit(&'a Condvar),
     Publish,
+    /// Take away what stands beside an entry, and say that it was tried.
+    Erase(u64, &'a mut bool),
 }
 
 impl State {

@@ -3,25 +3,26 @@
 //! Making them follows RFC 6962 sections 2.1.1 and 2.1.2, checking them RFC 9162 sections 2.1.3.2 and 2.1.4.2, which
 //! agree on the proofs. A proof made from damaged tiles does not check; nothing here trusts a tile.
 use crate::error::LogError;
-use crate::tile::tile_width;
-use crate::tree::{TILE_HEIGHT, TILE_WIDTH, empty_root, node_hash, perfect_root};
+use crate::tile::{Tile, tile_width};
+use crate::tree::{TILE_HEIGHT, TILE_WIDTH, empty_root, node_hash};
 use pkic_facts::crypto::Sha256Digest;
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 /// Hashes of the longest proof: one for each bit of a tree's size on both sides of the split.
 pub(crate) const PROOF_LEN_MAX: usize = 64;
 
 /// Where tiles come from.
 pub(crate) trait TileSource {
-    /// The first `width` hashes of a tile.
-    fn tile(&self, level: u32, index: u64, width: usize) -> Result<Vec<Sha256Digest>, LogError>;
+    /// A tile with its first `width` hashes, and perhaps more.
+    fn tile(&self, level: u32, index: u64, width: usize) -> Result<Arc<Tile>, LogError>;
 }
 
 /// A tree of a size, over tiles that are read as they are needed.
 pub(crate) struct Tiles<'a, S> {
     source: &'a S,
     size: u64,
-    read: BTreeMap<(u32, u64), Vec<Sha256Digest>>,
+    read: BTreeMap<(u32, u64), Arc<Tile>>,
 }
 
 impl<'a, S: TileSource> Tiles<'a, S> {
@@ -30,8 +31,8 @@ impl<'a, S: TileSource> Tiles<'a, S> {
     }
 
     /// Has this tile stand for what the source would give.
-    pub(crate) fn overlay(&mut self, level: u32, index: u64, hashes: Vec<Sha256Digest>) {
-        self.read.insert((level, index), hashes);
+    pub(crate) fn overlay(&mut self, tile: Tile) {
+        self.read.insert((tile.level, tile.index), Arc::new(tile));
     }
 
     /// The hash of the perfect subtree of `1 << height` leaves, the `index`th of them.
@@ -43,13 +44,12 @@ impl<'a, S: TileSource> Tiles<'a, S> {
         let outside = || LogError::TileOutside { level, index: tile, size: self.size };
         if !self.read.contains_key(&(level, tile)) {
             let width = tile_width(level, tile, self.size).ok_or_else(outside)?;
-            let hashes = self.source.tile(level, tile, width)?;
-            self.read.insert((level, tile), hashes);
+            let found = self.source.tile(level, tile, width)?;
+            self.read.insert((level, tile), found);
         }
-        let hashes = self.read.get(&(level, tile)).map(Vec::as_slice).unwrap_or_default();
-        let from = usize::try_from(offset).unwrap_or(usize::MAX);
-        let to = from.saturating_add(usize::try_from(count).unwrap_or(usize::MAX));
-        Ok(perfect_root(hashes.get(from..to).ok_or_else(outside)?))
+        let offset = usize::try_from(offset / count).unwrap_or(usize::MAX);
+        let found = self.read.get(&(level, tile));
+        found.and_then(|found| found.node(height % TILE_HEIGHT, offset)).ok_or_else(outside)
     }
 
     /// The root over the leaves from `low` to before `high`, where `low` is where RFC 6962 would split.

@@ -180,7 +180,7 @@ impl Reader {
     }
 
     pub(crate) fn tiles(&self) -> FileTiles<'_> {
-        FileTiles { disk: self.disk.as_ref(), dir: &self.dir, partial: &[] }
+        FileTiles { disk: self.disk.as_ref(), dir: &self.dir, at_hand: &[] }
     }
 
     fn damaged_tiles(&self) -> LogError {
@@ -201,7 +201,7 @@ impl Reader {
         let source = self.tiles();
         let mut tiles = Tiles::new(&source, size);
         // Every leaf of the bundle is part of the proof of its first one, once the bundle stands for its tile.
-        tiles.overlay(0, number, leaves);
+        tiles.overlay(Tile::of(0, number, &leaves));
         let proof = tiles.inclusion(first)?;
         if !shows_inclusion(&proof, tiles.leaf(first)?, first, size, self.checkpoint.root()) {
             return Err(damaged("its entries, or the tiles above, do not lead to the root that was signed"));
@@ -256,17 +256,18 @@ impl Iterator for Entries<'_> {
 pub(crate) struct FileTiles<'a> {
     pub(crate) disk: &'a dyn Disk,
     pub(crate) dir: &'a Path,
-    pub(crate) partial: &'a [Tile],
+    pub(crate) at_hand: &'a [Arc<Tile>],
 }
 
 impl TileSource for FileTiles<'_> {
-    fn tile(&self, level: u32, index: u64, width: usize) -> Result<Vec<Sha256Digest>, LogError> {
-        if let Some(tile) = self.partial.iter().find(|tile| tile.level == level && tile.index == index) {
-            return Ok(tile.hashes.clone());
+    fn tile(&self, level: u32, index: u64, width: usize) -> Result<Arc<Tile>, LogError> {
+        if let Some(tile) = self.at_hand.iter().find(|tile| tile.level == level && tile.index == index) {
+            return Ok(Arc::clone(tile));
         }
         let bytes = read_tile(self.disk, self.dir, level, index, width)?;
         let path = || self.dir.join(tile_path(Some(level), index, width));
         let what = "it has not the hashes that it must";
-        decode_tile(&bytes, width).ok_or_else(|| LogError::Damaged { path: path(), what })
+        let hashes = decode_tile(&bytes, width).ok_or_else(|| LogError::Damaged { path: path(), what })?;
+        Ok(Arc::new(Tile::of(level, index, &hashes)))
     }
 }

@@ -1,7 +1,7 @@
 //! Tiles and entry bundles as C2SP tlog-tiles lays them out: their paths and their bytes.
 //!
 //! It reads no file; whoever has the bytes checks them against the tree.
-use crate::tree::{TILE_HEIGHT, TILE_WIDTH};
+use crate::tree::{TILE_HEIGHT, TILE_WIDTH, node_hash};
 use pkic_facts::crypto::Sha256Digest;
 
 /// Bytes of the largest entry: its length stands in 16 bits. Source: C2SP tlog-tiles, Log entries.
@@ -9,21 +9,55 @@ pub const ENTRY_LEN_BYTES_MAX: usize = 65_535;
 /// Bytes of the largest entry bundle: 256 entries with their lengths.
 pub(crate) const BUNDLE_LEN_BYTES_MAX: usize = TILE_WIDTH * (ENTRY_LEN_BYTES_MAX + 2);
 
-/// A tile with its hashes, at most [`TILE_WIDTH`].
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// A tile with its hashes, at most [`TILE_WIDTH`], and every node above them that is whole.
+#[derive(Debug, Clone)]
 pub(crate) struct Tile {
     pub(crate) level: u32,
     pub(crate) index: u64,
-    pub(crate) hashes: Vec<Sha256Digest>,
+    /// The hashes, then the nodes over each pair of them, and so on.
+    rows: [Vec<Sha256Digest>; TILE_HEIGHT as usize + 1],
 }
 
 impl Tile {
+    /// A tile without hashes.
+    pub(crate) fn new(level: u32, index: u64) -> Tile {
+        Tile { level, index, rows: Default::default() }
+    }
+
+    pub(crate) fn of(level: u32, index: u64, hashes: &[Sha256Digest]) -> Tile {
+        let mut tile = Tile::new(level, index);
+        hashes.iter().for_each(|hash| tile.push(*hash));
+        tile
+    }
+
+    /// Appends a hash, which is the caller's to see that there is room for.
+    pub(crate) fn push(&mut self, hash: Sha256Digest) {
+        let mut hash = hash;
+        for row in &mut self.rows {
+            row.push(hash);
+            match row.as_slice() {
+                [.., left, right] if row.len().is_multiple_of(2) => hash = node_hash(left, right),
+                _ => return,
+            }
+        }
+    }
+
+    pub(crate) fn hashes(&self) -> &[Sha256Digest] {
+        let [hashes, ..] = &self.rows;
+        hashes
+    }
+
+    /// The root of the perfect subtree over `1 << height` hashes, the `offset`th of them.
+    pub(crate) fn node(&self, height: u32, offset: usize) -> Option<Sha256Digest> {
+        self.rows.get(usize::try_from(height).ok()?)?.get(offset).copied()
+    }
+
     pub(crate) fn path(&self) -> String {
-        tile_path(Some(self.level), self.index, self.hashes.len())
+        tile_path(Some(self.level), self.index, self.hashes().len())
     }
 
     pub(crate) fn encode(&self) -> Vec<u8> {
-        self.hashes.iter().flat_map(|hash| hash.0).collect()
+        self.hashes().iter().flat_map(|hash| hash.0).collect()
     }
 }
 

@@ -1,9 +1,9 @@
 //! The Merkle tree of RFC 6962 section 2.1, as its right edge: what is needed to append, and to know the root.
 //!
-//! It keeps the hashes of the tiles that are not full, at most 255 a level, so its size does not grow with the log. It
-//! hands out tiles as they fill up, and touches no file.
+//! It keeps the tiles that are not full, at most 255 hashes a level, so its size does not grow with the log. It hands out
+//! tiles as they fill up, and touches no file.
 use crate::tile::Tile;
-use aws_lc_rs::digest::{Context, SHA256};
+use aws_lc_rs::digest::{self, Context, SHA256};
 use pkic_facts::crypto::Sha256Digest;
 
 /// Hashes of a full tile. Source: C2SP tlog-tiles, Merkle Tree.
@@ -25,36 +25,30 @@ pub(crate) fn empty_root() -> Sha256Digest {
 
 /// The hash of a node over its two children. Source: RFC 6962 section 2.1.
 pub(crate) fn node_hash(left: &Sha256Digest, right: &Sha256Digest) -> Sha256Digest {
-    digest(&[&[1], &left.0, &right.0])
+    let mut node = [1u8; 65];
+    node.iter_mut().skip(1).zip(left.0.iter().chain(&right.0)).for_each(|(to, from)| *to = *from);
+    sha256(digest::digest(&SHA256, &node))
 }
 
 /// SHA-256 of the parts, one after the other.
 pub(crate) fn digest(parts: &[&[u8]]) -> Sha256Digest {
     let mut context = Context::new(&SHA256);
     parts.iter().for_each(|part| context.update(part));
+    sha256(context.finish())
+}
+
+fn sha256(found: digest::Digest) -> Sha256Digest {
     let mut digest = [0u8; 32];
-    digest.iter_mut().zip(context.finish().as_ref()).for_each(|(to, from)| *to = *from);
+    digest.iter_mut().zip(found.as_ref()).for_each(|(to, from)| *to = *from);
     Sha256Digest(digest)
 }
 
-/// The root over as many hashes as a power of two, which is the caller's to see to.
-pub(crate) fn perfect_root(hashes: &[Sha256Digest]) -> Sha256Digest {
-    match hashes {
-        [] => empty_root(),
-        [only] => *only,
-        more => {
-            let (left, right) = more.split_at(more.len() / 2);
-            node_hash(&perfect_root(left), &perfect_root(right))
-        }
-    }
-}
-
 /// The right edge of a tree.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default)]
 pub(crate) struct Edge {
     size: u64,
-    /// The hashes of the partial tile of each level, fewer than [`TILE_WIDTH`].
-    levels: Vec<Vec<Sha256Digest>>,
+    /// The partial tile of each level, with fewer than [`TILE_WIDTH`] hashes.
+    levels: Vec<Tile>,
 }
 
 impl Edge {
@@ -68,43 +62,34 @@ impl Edge {
         self.size = self.size.saturating_add(1);
         let mut carried = Some(leaf);
         let mut level = 0u32;
-        let mut tiles = self.size / TILE_WIDTH as u64;
-        for hashes in &mut self.levels {
+        for tile in &mut self.levels {
             let Some(hash) = carried.take() else { return };
-            hashes.push(hash);
-            if hashes.len() == TILE_WIDTH {
-                let hashes = std::mem::take(hashes);
-                carried = Some(perfect_root(&hashes));
-                full.push(Tile { level, index: tiles.saturating_sub(1), hashes });
+            tile.push(hash);
+            if tile.hashes().len() == TILE_WIDTH {
+                carried = tile.node(TILE_HEIGHT, 0);
+                let next = Tile::new(level, tile.index.saturating_add(1));
+                full.push(std::mem::replace(tile, next));
             }
             level = level.saturating_add(1);
-            tiles /= TILE_WIDTH as u64;
         }
-        self.levels.extend(carried.map(|hash| vec![hash]));
+        self.levels.extend(carried.map(|hash| Tile::of(level, 0, &[hash])));
     }
 
     /// The root of the tree.
     pub(crate) fn root(&self) -> Sha256Digest {
         let mut root: Option<Sha256Digest> = None;
-        for level in &self.levels {
-            let mut rest = level.as_slice();
-            while !rest.is_empty() {
-                let width = 1usize << rest.len().trailing_zeros();
-                let (left, right) = rest.split_at(rest.len().saturating_sub(width));
-                let hash = perfect_root(right);
+        for tile in &self.levels {
+            let width = tile.hashes().len();
+            let heights = (0..TILE_HEIGHT).filter(|height| (width >> height) & 1 == 1);
+            for hash in heights.filter_map(|height| tile.node(height, (width >> height).saturating_sub(1))) {
                 root = Some(root.map_or(hash, |below| node_hash(&hash, &below)));
-                rest = left;
             }
         }
         root.unwrap_or_else(empty_root)
     }
 
     /// The tiles that are not full, without the empty ones.
-    pub(crate) fn partial_tiles(&self) -> impl Iterator<Item = Tile> + '_ {
-        let mut entries = self.size;
-        (0u32..).zip(&self.levels).filter_map(move |(level, hashes)| {
-            entries /= TILE_WIDTH as u64;
-            (!hashes.is_empty()).then(|| Tile { level, index: entries, hashes: hashes.clone() })
-        })
+    pub(crate) fn partial_tiles(&self) -> impl Iterator<Item = &Tile> + '_ {
+        self.levels.iter().filter(|tile| !tile.hashes().is_empty())
     }
 }

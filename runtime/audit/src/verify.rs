@@ -54,7 +54,7 @@ impl Reader {
             full.drain(..).try_for_each(|tile| self.compare(&tile))?;
             number = number.saturating_add(1);
         }
-        edge.partial_tiles().try_for_each(|tile| self.compare(&tile))?;
+        edge.partial_tiles().try_for_each(|tile| self.compare(tile))?;
         let (signed, found) = (*self.checkpoint.root(), edge.root());
         if found != signed {
             return Err(LogError::Forked { size, signed, found });
@@ -70,9 +70,9 @@ impl Reader {
 
     /// Holds a tile's file against what the entries make of it.
     fn compare(&self, tile: &Tile) -> Result<(), LogError> {
-        let width = tile.hashes.len();
+        let width = tile.hashes().len();
         let bytes = read_tile(self.disk.as_ref(), &self.dir, tile.level, tile.index, width)?;
-        if decode_tile(&bytes, width).as_ref() != Some(&tile.hashes) {
+        if decode_tile(&bytes, width).as_deref() != Some(tile.hashes()) {
             let what = "its hashes are not those of the entries below";
             return Err(LogError::Damaged { path: self.dir.join(tile.path()), what });
         }

@@ -1,24 +1,24 @@
 //! The writer: puts batches of entries on the disk, and publishes tiles and checkpoint. It knows no threads.
 //!
-//! Entries go to the journal first, with one synchronisation a batch, and are acknowledged. Tiles, bundles and
-//! checkpoint are written from memory without any, because the journal can make them again. Now and then, and when a
-//! log is opened, all of them are synchronised and a new journal is begun over the checkpoint of that moment. So at
-//! every moment either the tiles or the journal have what was acknowledged, on the disk for good.
-use crate::beside::{Beside, Frame};
+//! Entries go to the journal first, with one synchronisation a batch, and are acknowledged. Tiles, bundles, checkpoint
+//! and what stands beside the entries are written from memory without any, because the journal can make them again. Now
+//! and then, and when a log is opened, all of them are synchronised and a new journal is begun over the checkpoint of
+//! that moment. So at every moment either the files or the journal have what was acknowledged, on the disk for good.
+use crate::beside::{Beside, Shelf};
 use crate::checkpoint::{Checkpoint, SignedCheckpoint};
 use crate::disk::{Appender, Disk};
 use crate::entry::Entry;
 use crate::error::LogError;
 use crate::files::{CHECKPOINT, JOURNAL, read_bundle, read_witnessed, replace, replace_for_good};
 use crate::index::Index;
-use crate::journal::{self, JOURNAL_LEN_BYTES_MAX, Salt};
+use crate::journal::{self, JOURNAL_LEN_BYTES_MAX, Salt, Waiting};
 use crate::note::{NOTE_LEN_BYTES_MAX, NoteKey};
 use crate::tile::{Tile, full_path, push_entry, tile_path, tile_width};
-use crate::tree::{Edge, TILE_WIDTH, empty_root, leaf_hash};
+use crate::tree::{Edge, TILE_WIDTH, empty_root};
 use pkic_facts::crypto::Sha256Digest;
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 /// When the writer does more than it is asked.
 #[derive(Debug, Clone, Copy)]
@@ -34,23 +34,28 @@ pub(crate) struct Limits {
 impl Limits {
     /// A full tile of entries at a time, and journals that are read in a fraction of a second.
     pub(crate) const USUAL: Limits =
-        Limits { publish_entries: TILE_WIDTH as u64, journal_entries: 4096, journal_len_bytes: 16 << 20 };
+        Limits { publish_entries: TILE_WIDTH as u64, journal_entries: 16_384, journal_len_bytes: 64 << 20 };
 }
 
-/// What readers can see: a checkpoint whose tiles are written.
-#[derive(Debug, Clone)]
-pub(crate) struct Published {
-    pub(crate) signed: SignedCheckpoint,
+/// The tree at a moment: all that was on the disk for good.
+#[derive(Debug)]
+pub(crate) struct Head {
     pub(crate) size: u64,
     pub(crate) root: Sha256Digest,
-    /// The tiles that are not full.
-    pub(crate) partial: Vec<Tile>,
+    /// The tiles that no file has: those that are not full, and full ones that are not written yet.
+    pub(crate) tiles: Vec<Arc<Tile>>,
+    signed: OnceLock<SignedCheckpoint>,
 }
 
-/// An entry that has an index, with what stands beside it.
-pub(crate) struct Waiting {
-    pub(crate) entry: Vec<u8>,
-    pub(crate) beside: Vec<u8>,
+impl Head {
+    fn new(size: u64, root: Sha256Digest, tiles: Vec<Arc<Tile>>) -> Head {
+        Head { size, root, tiles, signed: OnceLock::new() }
+    }
+
+    /// Its checkpoint: signed once, by whoever asks first.
+    pub(crate) fn signed(&self, key: &NoteKey) -> &SignedCheckpoint {
+        self.signed.get_or_init(|| SignedCheckpoint::sign(key, self.size, &self.root))
+    }
 }
 
 pub(crate) struct Writer {
@@ -59,7 +64,7 @@ pub(crate) struct Writer {
     key: Arc<NoteKey>,
     limits: Limits,
     journal: Box<dyn Appender>,
-    beside: Beside,
+    beside: Shelf,
     salt: Salt,
     journal_len_bytes: usize,
     /// Size of the tree that the journal is over.
@@ -67,14 +72,16 @@ pub(crate) struct Writer {
     edge: Edge,
     /// The entries after the last full bundle.
     bundle: Vec<u8>,
-    /// Full tiles and bundles that are not written yet.
-    full: Vec<(String, Vec<u8>)>,
+    /// Full bundles that are not written yet, by path.
+    full_bundles: Vec<(String, Vec<u8>)>,
+    /// Full tiles that are not written yet.
+    full_tiles: Vec<Arc<Tile>>,
     /// Full tiles and bundles, level and index, since the base: their partial forms can go.
     filled: Vec<(Option<u32>, u64)>,
     /// How many of `filled` have lost the partial forms of the time since the base.
     cleaned: usize,
     unsynced: BTreeSet<PathBuf>,
-    published: Arc<Published>,
+    published: Arc<Head>,
 }
 
 impl Writer {
@@ -106,20 +113,22 @@ impl Writer {
         let is_current = found.as_ref() == Some(&base);
         let journal = disk.appender(&path).map_err(LogError::io("append to", &path))?;
         let size = base.size();
-        let published = Arc::new(Published { signed, size, root: *base.root(), partial: Vec::new() });
+        let published =
+            Arc::new(Head { signed: OnceLock::from(signed), ..Head::new(size, *base.root(), Vec::new()) });
         let mut writer = Writer {
             disk,
             dir: dir.to_owned(),
             key,
             limits,
             journal,
-            beside: Beside::default(),
+            beside: Shelf::default(),
             salt,
             journal_len_bytes: bytes.len(),
             base: base.size(),
             edge: Edge::default(),
             bundle: Vec::new(),
-            full: Vec::new(),
+            full_bundles: Vec::new(),
+            full_tiles: Vec::new(),
             filled: Vec::new(),
             cleaned: 0,
             unsynced: BTreeSet::new(),
@@ -131,17 +140,15 @@ impl Writer {
         let mut opening = Opening { writer: &mut writer, index: Index::default(), known };
         opening.read_bundles(size)?;
         let replay = journal::replay(&path, records, salt, size)?;
-        for entry in &replay.entries {
-            opening.take(entry)?;
+        for waiting in replay.entries {
+            opening.take(waiting)?;
         }
         let index = opening.finish()?;
-        if replay.torn || !replay.entries.is_empty() || !is_current {
+        if replay.torn || writer.size() > size || !is_current {
             writer.put_in_order()?;
         } else {
-            writer.published = Arc::new(Published {
-                partial: writer.edge.partial_tiles().collect(),
-                ..(*writer.published).clone()
-            });
+            let signed = writer.published.signed.clone();
+            writer.published = Arc::new(Head { signed, ..writer.head() });
         }
         Ok((writer, index))
     }
@@ -151,31 +158,32 @@ impl Writer {
         self.edge.size()
     }
 
-    pub(crate) fn published(&self) -> &Arc<Published> {
+    pub(crate) fn published(&self) -> &Arc<Head> {
         &self.published
     }
 
+    /// The tree as it is.
+    pub(crate) fn head(&self) -> Head {
+        let partial = self.edge.partial_tiles().cloned().map(Arc::new);
+        let tiles = self.full_tiles.iter().cloned().chain(partial).collect();
+        Head::new(self.edge.size(), self.edge.root(), tiles)
+    }
+
     /// Puts entries on the disk for good, with one synchronisation.
-    pub(crate) fn commit(&mut self, batch: &[Waiting]) -> Result<(), LogError> {
-        let frames: Vec<Frame<'_>> = (self.edge.size()..)
-            .zip(batch)
-            .filter(|(_, waiting)| !waiting.beside.is_empty())
-            .map(|(index, waiting)| Frame { index, bytes: &waiting.beside })
-            .collect();
-        self.beside.append(self.disk.as_ref(), &self.dir, &frames)?;
-        let entries: Vec<&[u8]> = batch.iter().map(|waiting| waiting.entry.as_slice()).collect();
+    pub(crate) fn commit(&mut self, batch: Vec<Waiting>) -> Result<(), LogError> {
         let path = self.dir.join(JOURNAL);
         let too_long = || LogError::Damaged { path: path.clone(), what: "an entry is too long for it" };
-        let record = journal::record(self.salt, self.edge.size(), &entries).ok_or_else(too_long)?;
+        let record = journal::record(self.salt, self.edge.size(), &batch).ok_or_else(too_long)?;
         self.journal.append(&record).map_err(LogError::io("append to", &path))?;
         self.journal.sync().map_err(LogError::io("synchronise", &path))?;
         self.journal_len_bytes = self.journal_len_bytes.saturating_add(record.len());
-        entries.iter().for_each(|entry| self.absorb(entry));
+        batch.into_iter().for_each(|waiting| self.absorb(waiting));
         Ok(())
     }
 
-    /// Takes what stands beside an entry off the disk.
+    /// Takes what stands beside an entry off the disk: out of the journal as well, which may have it.
     pub(crate) fn erase_beside(&mut self, index: u64) -> Result<(), LogError> {
+        self.put_in_order()?;
         self.beside.erase(self.disk.as_ref(), &self.dir, index)
     }
 
@@ -202,27 +210,29 @@ impl Writer {
     }
 
     fn publish_anew(&mut self) -> Result<(), LogError> {
-        for (path, bytes) in std::mem::take(&mut self.full) {
+        let written = self.beside.write(self.disk.as_ref(), &self.dir, self.base)?;
+        self.unsynced.extend(written);
+        for (path, bytes) in std::mem::take(&mut self.full_bundles) {
             self.put(&path, &bytes)?;
         }
-        let partial: Vec<Tile> = self.edge.partial_tiles().collect();
-        for tile in &partial {
-            if !self.base_has(tile.level, tile.index, tile.hashes.len()) {
+        for tile in std::mem::take(&mut self.full_tiles) {
+            self.put(&tile.path(), &tile.encode())?;
+        }
+        let head = Arc::new(self.head());
+        for tile in &head.tiles {
+            if !self.base_has(tile.level, tile.index, tile.hashes().len()) {
                 self.put(&tile.path(), &tile.encode())?;
             }
         }
-        let size = self.edge.size();
-        let last = size / TILE_WIDTH as u64;
-        let width = tile_width(0, last, size).filter(|width| !self.base_has(0, last, *width));
+        let last = head.size / TILE_WIDTH as u64;
+        let width = tile_width(0, last, head.size).filter(|width| !self.base_has(0, last, *width));
         if let Some(width) = width {
             let bundle = std::mem::take(&mut self.bundle);
             self.put(&tile_path(None, last, width), &bundle)?;
             self.bundle = bundle;
         }
-        let root = self.edge.root();
-        let signed = SignedCheckpoint::sign(&self.key, size, &root);
-        self.put(CHECKPOINT, signed.encode().as_bytes())?;
-        self.published = Arc::new(Published { signed, size, root, partial });
+        self.put(CHECKPOINT, head.signed(&self.key).encode().as_bytes())?;
+        self.published = head;
         self.remove_partial()
     }
 
@@ -244,7 +254,8 @@ impl Writer {
         for dir in dirs {
             self.disk.sync_dir(&dir).map_err(LogError::io("synchronise", &dir))?;
         }
-        let begun = begin_journal(self.disk.as_ref(), &self.dir, &self.published.signed)?;
+        let signed = self.published.signed(&self.key);
+        let begun = begin_journal(self.disk.as_ref(), &self.dir, signed)?;
         (self.journal, self.salt, self.journal_len_bytes) = begun;
         self.base = self.edge.size();
         self.cleaned = 0;
@@ -276,19 +287,20 @@ impl Writer {
         Ok(())
     }
 
-    /// Takes an entry into tree and bundle.
-    fn absorb(&mut self, entry: &[u8]) {
+    /// Takes an entry into tree, bundle and what stands beside them.
+    fn absorb(&mut self, waiting: Waiting) {
         let mut tiles = Vec::new();
-        self.edge.push(leaf_hash(entry), &mut tiles);
+        self.beside.take(self.edge.size(), waiting.beside);
+        self.edge.push(waiting.leaf, &mut tiles);
         // Its length was checked when the entry was encoded, and again by the journal.
-        let _ = push_entry(&mut self.bundle, entry);
+        let _ = push_entry(&mut self.bundle, &waiting.entry);
         for tile in tiles {
             if tile.level == 0 {
-                self.full.push((full_path(None, tile.index), std::mem::take(&mut self.bundle)));
+                self.full_bundles.push((full_path(None, tile.index), std::mem::take(&mut self.bundle)));
                 self.filled.push((None, tile.index));
             }
-            self.full.push((tile.path(), tile.encode()));
             self.filled.push((Some(tile.level), tile.index));
+            self.full_tiles.push(Arc::new(tile));
         }
     }
 }
@@ -311,21 +323,22 @@ impl Opening<'_> {
             let entries = crate::tile::decode_bundle(&bytes).filter(|entries| entries.len() >= width);
             let short = || LogError::Damaged { path, what: "it has not the entries that it must" };
             for entry in entries.ok_or_else(short)?.into_iter().take(width) {
-                self.take(entry)?;
+                self.take(Waiting::new(entry.to_vec(), Beside::new(Vec::new())))?;
             }
-            self.writer.full.clear();
+            self.writer.full_bundles.clear();
+            self.writer.full_tiles.clear();
             self.writer.filled.clear();
             number = number.saturating_add(1);
         }
         Ok(())
     }
 
-    fn take(&mut self, bytes: &[u8]) -> Result<(), LogError> {
+    fn take(&mut self, waiting: Waiting) -> Result<(), LogError> {
         self.compare()?;
         let index = self.writer.edge.size();
-        let entry = Entry::decode(bytes).map_err(|source| LogError::Entry { index: Some(index), source })?;
-        self.index.apply(&entry)?;
-        self.writer.absorb(bytes);
+        let unread = |source| LogError::Entry { index: Some(index), source };
+        self.index.apply(&Entry::decode(&waiting.entry).map_err(unread)?)?;
+        self.writer.absorb(waiting);
         Ok(())
     }
 

@@ -5,7 +5,7 @@
 mod support;
 
 use pkic_audit::{
-    BESIDE_LEN_BYTES_MAX, Entry, EntryError, Log, LogError, NoteError, Part, Reader, Receipt,
+    BESIDE_LEN_BYTES_MAX, Beside, Entry, EntryError, Log, LogError, NoteError, Part, Reader, Receipt,
     SignedCheckpoint, Verified, shows_consistency,
 };
 use pkic_facts::crypto::Sha256Digest;
@@ -353,7 +353,7 @@ fn what_stands_beside_an_entry_can_be_erased_and_the_entry_stays() {
     let log = log_of(&dir.log(), 0);
     let texts: Vec<Vec<u8>> = (0..300).map(|number| format!("of a person {number}").into_bytes()).collect();
     for (number, text) in (0..).zip(&texts) {
-        let index = log.append_beside(text, |_| Ok::<_, LogError>(entry(number))).unwrap();
+        let index = log.append_beside(entry(number), Beside::new(text.clone())).unwrap().index;
         assert_eq!(index, number);
     }
     log.publish().unwrap();
@@ -371,10 +371,48 @@ fn what_stands_beside_an_entry_can_be_erased_and_the_entry_stays() {
         assert!(find(index.saturating_sub(1).max(1)).0.is_some() || index <= 1 || index == 256);
         reader.entry(index).unwrap();
     }
-    let index = log.append_beside(b"later", |_| Ok::<_, LogError>(entry(300))).unwrap();
+    let index = log.append_beside(entry(300), Beside::new(b"later".to_vec())).unwrap().index;
+    log.publish().unwrap();
     assert_eq!(reader.beside(index, &Sha256Digest::of(b"later")).unwrap(), Some(b"later".to_vec()));
     let long = vec![0; BESIDE_LEN_BYTES_MAX + 1];
-    let refused = log.append_beside(&long, |_| Ok::<_, LogError>(entry(301)));
+    let refused = log.append_beside(entry(301), Beside::new(long));
     assert!(matches!(refused, Err(LogError::ObjectTooLong { .. })), "{refused:?}");
     reader.verify().unwrap();
+}
+
+#[test]
+fn readers_see_what_a_receipt_is_about_when_the_log_falls_quiet() {
+    let dir = Dir::new();
+    let log = log_of(&dir.log(), 0);
+    let part = |part, number| Entry { part, ..entry(number) };
+    let first = log.append_beside(part(Part::Opens, 0), Beside::new(b"of one".to_vec())).unwrap();
+    let second = log.append(part(Part::Opens, 1)).unwrap();
+    log.append(part(Part::Closes(first.index), 2)).unwrap();
+    let receipt = log.receipt(first.index).unwrap();
+    assert_eq!(receipt.verify(&first.bytes, &verifier()).unwrap().size(), 3);
+    assert_eq!(Reader::open(&dir.log(), verifier()).unwrap().checkpoint().size(), 0, "one is still open");
+    log.append(part(Part::Closes(second), 3)).unwrap();
+    let reader = Reader::open(&dir.log(), verifier()).unwrap();
+    assert_eq!(reader.checkpoint().size(), 4);
+    let beside = reader.beside(first.index, &Sha256Digest::of(b"of one")).unwrap();
+    assert_eq!(beside, Some(b"of one".to_vec()));
+}
+
+#[test]
+fn what_is_erased_is_in_no_file_of_the_log() {
+    let dir = Dir::new();
+    let log = log_of(&dir.log(), 0);
+    for (number, text) in (0..).zip([&b"of a person"[..], b"of another"]) {
+        log.append_beside(entry(number), Beside::new(text.to_vec())).unwrap();
+    }
+    let holds = |text: &[u8]| {
+        let files = ["journal", "beside/000"].map(|file| fs::read(dir.log().join(file)).unwrap_or_default());
+        files.iter().any(|bytes| bytes.windows(text.len()).any(|window| window == text))
+    };
+    assert!(holds(b"of a person"));
+    log.erase_beside(0).unwrap();
+    assert!(!holds(b"of a person"));
+    log.append_beside(entry(2), Beside::new(b"of a third".to_vec())).unwrap();
+    log.close().unwrap();
+    assert!(holds(b"of another") && holds(b"of a third"));
 }

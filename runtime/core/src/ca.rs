@@ -20,7 +20,9 @@ use crate::sealed::SealedFile;
 use crate::transparency::{TimestampError, TransparencyLog};
 use crate::trust::{Trusted, sequence_name};
 use crate::wishes::Wishes;
-use pkic_audit::{BESIDE_LEN_BYTES_MAX, Entry, Log, LogError, Part, Receipt, Sequence, Spend};
+use pkic_audit::{
+    BESIDE_LEN_BYTES_MAX, Beside, Entry, Log, LogError, Part, Receipt, Sequence, Spend, Written,
+};
 use pkic_eval::Ask;
 use pkic_facts::certificate::{Certificate, Tbs};
 use pkic_facts::crypto::Sha256Digest;
@@ -454,19 +456,19 @@ impl Ca {
             failing: refusal.failing().to_vec(),
             particulars: None,
         };
-        let mut beside = Vec::new();
+        let mut beside = Beside::new(Vec::new());
         if let Refusal::Policy { account, .. } = refusal {
             let program = self.loaded.program();
             let approvals = work.approved.record();
             let (decided, particulars) = Decided::of(program, account, approvals, csr, work.salt, work.now);
-            beside = json(&particulars)?;
+            beside = Beside::new(json(&particulars)?);
             refused.decided = Some(decided);
-            refused.particulars = Some(Sha256Digest::of(&beside).to_string());
+            refused.particulars = Some(beside.digest().to_string());
         } else {
             refused.asked = Some((profile.to_owned(), work.authority.name().to_owned()));
         }
         let entry = self.entry("refused", Part::Whole, work.now, Vec::new(), json(&refused)?);
-        Ok(self.log.append_beside(&beside, |_| Ok::<_, LogError>(entry))?)
+        Ok(self.log.append_beside(entry, beside)?.index)
     }
 
     /// Writes the intent, and spends what may be spent once.
@@ -485,6 +487,7 @@ impl Ca {
         particulars.kept = kept;
         let particulars = json(&particulars)?;
         check_room(&particulars)?;
+        let particulars = Beside::new(particulars);
         let issuer = self.log.put_object(authority.certificate())?;
         let intent = Intent {
             version: record::VERSION,
@@ -497,25 +500,19 @@ impl Ca {
             locations: authority.locations(),
             key: authority.key(),
             day: Some(self.day.to_string()),
-            particulars: Sha256Digest::of(&particulars).to_string(),
+            particulars: particulars.digest().to_string(),
         };
         let spends =
             nonce_spend(order.nonce).into_iter().chain(approved.spends(account.exception())).collect();
         let mut entry = self.entry("intent", Part::Opens, now, spends, json(&intent)?);
         entry.sequences = self.sequences(account);
         entry.objects.extend([issuer, self.day]);
-        self.append_intent(entry, &particulars)
+        Ok(self.log.append_beside(entry, particulars)?)
     }
 
     fn entry(&self, kind: &str, part: Part, time: i64, spends: Vec<Spend>, payload: Vec<u8>) -> Entry {
         let (kind, sequences) = (kind.to_owned(), Vec::new());
         Entry { time, kind, part, spends, sequences, objects: vec![self.bundle], payload }
-    }
-
-    fn append_intent(&self, entry: Entry, particulars: &[u8]) -> Result<Written, IssueError> {
-        let bytes = entry.encode().map_err(|source| LogError::Entry { index: None, source })?;
-        let index = self.log.append_beside(particulars, |_| Ok::<_, LogError>(entry))?;
-        Ok(Written { index, bytes })
     }
 
     /// The editions that the decision saw: an older one counts no more afterwards.
@@ -545,10 +542,11 @@ impl Ca {
         signed: Option<&[u8]>,
         why: Option<String>,
     ) -> Result<u64, IssueError> {
-        let certificate = signed.map(|bytes| Sha256Digest::of(bytes).to_string());
+        let beside = Beside::new(signed.unwrap_or_default().to_vec());
+        let certificate = signed.map(|_| beside.digest().to_string());
         let outcome = Outcome { version: record::VERSION, intent, certificate, why };
         let entry = self.entry(kind, Part::Closes(intent), time, Vec::new(), json(&outcome)?);
-        Ok(self.log.append_beside(signed.unwrap_or_default(), |_| Ok::<_, LogError>(entry))?)
+        Ok(self.log.append_beside(entry, beside)?.index)
     }
 }
 
@@ -560,12 +558,6 @@ struct Work<'a> {
     predecessor: &'a Predecessor,
     salt: &'a [u8; SALT_LEN_BYTES],
     now: i64,
-}
-
-/// An entry that is on the disk for good.
-struct Written {
-    index: u64,
-    bytes: Vec<u8>,
 }
 
 /// Whether the policy asks that evidence is kept: `oblige record(evidence)`.

@@ -5,7 +5,7 @@
 //! report and those values. Nothing reads a record back into facts that could sign: what it gives is a [`Replayed`]
 //! decision. Within a version, fields are added and never changed.
 use crate::permit::Account;
-use crate::report::{Inputs, Requirement};
+use crate::report::{Inputs, Report, Requirement};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use pkic_backend::store::Identity;
@@ -220,10 +220,10 @@ pub struct Precertified {
     pub precertificate: String,
 }
 
-/// What stands beside an entry and can be erased.
+/// What stands beside an entry and can be erased. Read back, its report is JSON of any later version.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub struct Particulars {
+pub struct Particulars<R = serde_json::Value> {
     /// [`VERSION`].
     pub version: u32,
     /// Salt of the personal values, base64.
@@ -235,7 +235,7 @@ pub struct Particulars {
     /// Personal values of the signer's facts, by path.
     pub signer_values: Apart,
     /// The report, for people.
-    pub report: serde_json::Value,
+    pub report: R,
     /// What the order brought to its appraisal, where the deployment keeps it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub kept: Option<Kept>,
@@ -243,14 +243,14 @@ pub struct Particulars {
 
 impl Decided {
     /// Takes down a decision, and puts its particulars apart.
-    pub(crate) fn of(
+    pub(crate) fn of<'a>(
         program: &Program,
-        account: &Account,
+        account: &'a Account,
         approvals: Approvals,
         csr: Option<&[u8]>,
         salt: &[u8; SALT_LEN_BYTES],
         now: i64,
-    ) -> (Decided, Particulars) {
+    ) -> (Decided, Particulars<&'a Report>) {
         let Account { report, facts, signer_facts } = account;
         let (mut values, mut signer_values) = (Apart::new(), Apart::new());
         let decided = Decided {
@@ -271,8 +271,7 @@ impl Decided {
             csr: csr.map(|csr| STANDARD.encode(csr)),
             values,
             signer_values,
-            // A report has no map whose keys are not text.
-            report: serde_json::to_value(report).unwrap_or_default(),
+            report,
             kept: None,
         };
         (decided, particulars)

@@ -7,6 +7,7 @@ use crate::pem;
 use crate::reject::Reject;
 use pkic_vocab::words::Words;
 use pkic_vocab::{Grade, Value, limits};
+use std::sync::OnceLock;
 
 /// `extensionRequest` (RFC 2985 section 5.4.2).
 const EXTENSION_REQUEST: &str = "1.2.840.113549.1.9.14";
@@ -32,8 +33,20 @@ pub struct CertificationRequest {
     subject: Vec<u8>,
     attributes: Vec<Attribute>,
     extensions: Vec<Extension>,
-    possession_proven: bool,
+    proof: Proof,
 }
+
+/// Whether the signature holds, once somebody has asked: it follows from the request's bytes alone.
+#[derive(Debug, Clone, Default)]
+struct Proof(OnceLock<bool>);
+
+impl PartialEq for Proof {
+    fn eq(&self, _: &Proof) -> bool {
+        true
+    }
+}
+
+impl Eq for Proof {}
 
 /// What a request carries against replay.
 #[derive(Debug)]
@@ -50,9 +63,9 @@ impl Challenges {
 }
 
 impl CertificationRequest {
-    /// Reads a request in PEM or DER and checks its signature under its own key.
+    /// Reads a request in PEM or DER.
     ///
-    /// A signature that does not verify is no error here: [`Self::is_possession_proven`] tells.
+    /// A signature that does not verify is no error here: [`Self::is_possession_proven`] tells, and checks it then.
     ///
     /// # Errors
     /// [`Reject::TooLarge`] beyond [`limits::CSR_LEN_BYTES_MAX`], checked first; [`Reject::Malformed`];
@@ -62,18 +75,15 @@ impl CertificationRequest {
     }
 
     fn from_der(raw: &[u8]) -> Result<CertificationRequest, Reject> {
-        let Parts { info, subject, spki, attributes, algorithm, signature } = Parts::of(raw)?;
+        let Parts { subject, spki, attributes, .. } = Parts::of(raw)?;
         let attributes = read_attributes(attributes)?;
-        let possession_proven = Scheme::from_algorithm_identifier(algorithm.raw)
-            .and_then(|scheme| verify_signature(spki.raw, scheme, Strength::Current, info.raw, signature))
-            .is_ok();
         Ok(CertificationRequest {
             der: raw.to_vec(),
             spki: spki.raw.to_vec(),
             subject: subject.raw.to_vec(),
             extensions: requested_extensions(&attributes)?,
             attributes,
-            possession_proven,
+            proof: Proof::default(),
         })
     }
 
@@ -92,9 +102,15 @@ impl CertificationRequest {
         &self.subject
     }
 
-    /// Whether the request is signed with the private key of its own public key.
+    /// Whether the request is signed with the private key of its own public key. The signature is checked once.
     pub fn is_possession_proven(&self) -> bool {
-        self.possession_proven
+        *self.proof.0.get_or_init(|| self.check_signature().is_ok())
+    }
+
+    fn check_signature(&self) -> Result<(), Reject> {
+        let Parts { info, algorithm, signature, .. } = Parts::of(&self.der)?;
+        let scheme = Scheme::from_algorithm_identifier(algorithm.raw)?;
+        verify_signature(&self.spki, scheme, Strength::Current, info.raw, signature)
     }
 
     /// All attributes, in their order.
@@ -124,7 +140,7 @@ impl CertificationRequest {
 
     /// The challengePasswords of a request whose signature holds.
     pub(crate) fn challenges(&self) -> Challenges {
-        let values = self.attribute(CHALLENGE_PASSWORD).filter(|_| self.possession_proven);
+        let values = self.attribute(CHALLENGE_PASSWORD).filter(|_| self.is_possession_proven());
         let values = values.map_or(&[][..], |attribute| &attribute.values);
         let read = values.iter().filter_map(|value| der::read("challengePassword", value).ok());
         Challenges(read.filter(|(_, rest)| rest.is_empty()).map(|(text, _)| text.content.to_vec()).collect())
@@ -136,7 +152,7 @@ impl CertificationRequest {
         mut say: impl FnMut(&'static str, Value, Grade) -> Result<(), Reject>,
     ) -> Result<(), Reject> {
         let digest = Sha256Digest::of(&self.spki);
-        say("request.proof-of-possession", Value::Bool(self.possession_proven), Grade::Observed)?;
+        say("request.proof-of-possession", Value::Bool(self.is_possession_proven()), Grade::Observed)?;
         say("request.public-key", Value::Bytes(digest.0.to_vec()), Grade::Claimed)?;
         let Ok(key) = PublicKey::from_spki(&self.spki) else { return Ok(()) };
         let Ok(bits) = key.bits() else { return Ok(()) };

@@ -1,6 +1,6 @@
 //! Revoking certificates of ours, and signing the lists that say so: operations of the policy like any other.
 use super::approval::{Signed, Subject};
-use super::{Ca, IssueError, Work, Written, json};
+use super::{Ca, IssueError, Work, json};
 use crate::acts::{self, Predecessor};
 use crate::authority::Authority;
 use crate::authorize::Refusal;
@@ -10,7 +10,7 @@ use crate::draft;
 use crate::input::{Given, InputError};
 use crate::ledger::{Ledger, LedgerError, State};
 use crate::record::{self, Decided, ListIntent, Revocation, SALT_LEN_BYTES};
-use pkic_audit::{LogError, Part, Receipt};
+use pkic_audit::{Beside, Part, Receipt, Written};
 use pkic_facts::crypto::Sha256Digest;
 use pkic_vocab::words::Words;
 use pkic_vocab::{Value, Word};
@@ -93,18 +93,18 @@ impl Ca {
         let account = decision.map_err(|refusal| self.refuse_act(refusal, act.profile, &work))?;
         let (decided, particulars) =
             Decided::of(self.loaded.program(), &account, approved.record(), None, &salt, now);
-        let particulars = json(&particulars)?;
+        let particulars = Beside::new(json(&particulars)?);
         let revocation = Revocation {
             version: record::VERSION,
             decided,
             serial,
             intent: held.intent,
             reason: reason.map(|reason| reason.name().to_owned()),
-            particulars: Sha256Digest::of(&particulars).to_string(),
+            particulars: particulars.digest().to_string(),
         };
         let spends = approved.spends(account.exception());
         let entry = self.entry("revoked", Part::Whole, now, spends, json(&revocation)?);
-        Ok(self.log.append_beside(&particulars, |_| Ok::<_, LogError>(entry))?)
+        Ok(self.log.append_beside(entry, particulars)?.index)
     }
 
     /// Signs a list of all revoked certificates of an authority, numbered one higher than the list before.
@@ -146,7 +146,7 @@ impl Ca {
                 .warned(approved.warnings());
         let (decided, particulars) =
             Decided::of(program, permit.account(), approved.record(), None, &salt, now);
-        let particulars = json(&particulars)?;
+        let particulars = Beside::new(json(&particulars)?);
         let issuer = self.log.put_object(authority.certificate())?;
         let intent = ListIntent {
             version: record::VERSION,
@@ -157,12 +157,12 @@ impl Ca {
             tbs: permit.digest().to_string(),
             issuer: issuer.to_string(),
             key: authority.key(),
-            particulars: Sha256Digest::of(&particulars).to_string(),
+            particulars: particulars.digest().to_string(),
         };
         let spends = approved.spends(permit.account().exception());
         let mut entry = self.entry("list-intent", Part::Opens, now, spends, json(&intent)?);
         entry.objects.push(issuer);
-        let Written { index, .. } = self.append_intent(entry, &particulars)?;
+        let Written { index, .. } = self.log.append_beside(entry, particulars)?;
         let signed = (|| {
             let tbs = permit.spend(self.outside.now()).map_err(IssueError::Expired)?;
             let signature = authority.sign(tbs.as_bytes())?;

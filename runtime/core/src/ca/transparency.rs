@@ -8,7 +8,7 @@ use crate::certificate;
 use crate::permit::{Expired, Permit};
 use crate::record::{self, Precertified as Recorded};
 use crate::transparency::{Precertified, TimestampError, TransparencyLog, list};
-use pkic_audit::{LogError, Part};
+use pkic_audit::{Beside, Part};
 use pkic_facts::crypto::Sha256Digest;
 use pkic_ir::Profile;
 
@@ -66,10 +66,11 @@ impl Ca {
     }
 
     fn record_precertificate(&self, intent: u64, now: i64, bytes: &[u8]) -> Result<u64, IssueError> {
-        let precertificate = Sha256Digest::of(bytes).to_string();
+        let beside = Beside::new(bytes.to_vec());
+        let precertificate = beside.digest().to_string();
         let recorded = Recorded { version: record::VERSION, intent, precertificate };
         let entry = self.entry("precertificate", Part::Whole, self.now_or(now), Vec::new(), json(&recorded)?);
-        Ok(self.log.append_beside(bytes, |_| Ok::<_, LogError>(entry))?)
+        Ok(self.log.append_beside(entry, beside)?.index)
     }
 
     fn timestamps(

@@ -9,6 +9,7 @@ use pkic_facts::crypto::Sha256Digest;
 use pkic_facts::json::value_of;
 use pkic_vocab::{BasisSet, CATALOGUE, Fact, FactId, FactTable, Grade, Path, Purpose, Slot, Source, limits};
 use serde::{Deserialize, Serialize};
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 /// Paths whose values tell of a person or of one device, by what they begin with: the rows below them are too.
@@ -48,7 +49,7 @@ struct TableSource {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 struct Row {
-    path: String,
+    path: Cow<'static, str>,
     /// The declared name in place of the path's star.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     name: Option<String>,
@@ -60,11 +61,11 @@ struct Row {
     apart: Option<String>,
     /// Nothing where two values disagree.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    grade: Option<String>,
+    grade: Option<Cow<'static, str>>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    basis: Vec<String>,
+    basis: Vec<Cow<'static, str>>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    purpose: Option<String>,
+    purpose: Option<Cow<'static, str>>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     source: Option<u16>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -98,7 +99,8 @@ impl Table {
             let digest = || row.apart.clone().map_or(serde_json::Value::Null, serde_json::Value::String);
             let value = found.cloned().or_else(|| row.value.clone()).unwrap_or_else(digest);
             let source = row.source.and_then(|index| self.sources.get(usize::from(index)));
-            let (grade, basis) = (row.grade.clone(), row.basis.clone());
+            let grade = row.grade.as_deref().map(str::to_owned);
+            let basis = row.basis.iter().map(ToString::to_string).collect();
             ShownRow { path, value, grade, basis, source: source.map(|source| source.name.clone()) }
         })
     }
@@ -196,7 +198,7 @@ impl Table {
 impl Row {
     fn of(path: &Path) -> Row {
         Row {
-            path: path.fact.def().path.to_owned(),
+            path: Cow::Borrowed(path.fact.def().path),
             name: path.name.clone(),
             value: None,
             apart: None,
@@ -211,7 +213,7 @@ impl Row {
     /// Its path, with the declared name in place of its star.
     fn shown(&self) -> String {
         let star = |name: &String| format!("{}{name}", self.path.trim_end_matches('*'));
-        self.name.as_ref().map_or_else(|| self.path.clone(), star)
+        self.name.as_ref().map_or_else(|| self.path.to_string(), star)
     }
 
     /// Value, grade and basis; of a value that stands apart, its salted digest.
@@ -259,9 +261,9 @@ fn row(path: &Path, fact: &Fact, salt: &[u8], apart: &mut Apart) -> Row {
     let def = path.fact.def();
     let value = report::value(&fact.value, def.ty);
     let mut row = Row {
-        grade: Some(fact.grade.name().to_owned()),
-        basis: fact.basis.names().map(str::to_owned).collect(),
-        purpose: (fact.purpose != Purpose::Production).then(|| fact.purpose.name().to_owned()),
+        grade: Some(Cow::Borrowed(fact.grade.name())),
+        basis: fact.basis.names().map(Cow::Borrowed).collect(),
+        purpose: (fact.purpose != Purpose::Production).then(|| Cow::Borrowed(fact.purpose.name())),
         source: fact.source,
         on_file_since: fact.on_file_since,
         ..Row::of(path)

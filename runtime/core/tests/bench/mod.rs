@@ -121,6 +121,17 @@ impl Bench {
     /// The CA, its root and its issuing authority, each with the certificate that the CA issued to it.
     pub fn hierarchy(&self) -> (Ca, Authority, Authority) {
         let (ca, _) = self.open(Place::Lab).unwrap();
+        let root = self.root(&ca);
+        let signer = self.keys.signer(&KeyUri::of_file("issuing.pem")).unwrap();
+        let request = request_of(signer.as_ref(), "CN=Lab Issuing CA").unwrap();
+        let issuing =
+            ca.issue(&root, &self.order("bench.issuing-key", "ca-sign", &request)).unwrap().certificate;
+        let issuing = self.authority("bench.issuing", &issuing, "issuing.pem").unwrap();
+        (ca, root, issuing)
+    }
+
+    /// The root, with the certificate that the CA issues to it.
+    pub fn root(&self, ca: &Ca) -> Authority {
         let key = KeyUri::of_file("root.pem");
         let founding = Founding {
             authority: "bench.root",
@@ -130,13 +141,7 @@ impl Bench {
             key: &key,
         };
         let root = ca.found(&founding).unwrap().certificate;
-        let root = self.authority("bench.root", &root, "root.pem").unwrap();
-        let signer = self.keys.signer(&KeyUri::of_file("issuing.pem")).unwrap();
-        let request = request_of(signer.as_ref(), "CN=Lab Issuing CA").unwrap();
-        let issuing =
-            ca.issue(&root, &self.order("bench.issuing-key", "ca-sign", &request)).unwrap().certificate;
-        let issuing = self.authority("bench.issuing", &issuing, "issuing.pem").unwrap();
-        (ca, root, issuing)
+        self.authority("bench.root", &root, "root.pem").unwrap()
     }
 
     pub fn authority(&self, name: &str, certificate: &[u8], key: &str) -> Result<Authority, AuthorityError> {

@@ -5,7 +5,7 @@
 use crate::reject::Reject;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use std::io::BufRead as _;
+use memchr::memchr;
 
 const WHAT: &str = "PEM";
 const BEGIN: &[u8] = b"-----BEGIN ";
@@ -64,9 +64,10 @@ pub struct Blocks<'a> {
 impl<'a> Blocks<'a> {
     /// The next line, with what ends it.
     fn line(&mut self) -> Option<&'a [u8]> {
-        let before = self.rest;
-        let len = self.rest.skip_until(b'\n').ok()?;
-        before.get(..len).filter(|line| !line.is_empty())
+        let end = memchr(b'\n', self.rest).map_or(self.rest.len(), |at| at.saturating_add(1));
+        let (line, rest) = self.rest.split_at_checked(end)?;
+        self.rest = rest;
+        (!line.is_empty()).then_some(line)
     }
 
     /// The label of the next block, where there is a block, and where it has one.

@@ -1,7 +1,7 @@
 //! Challenges as files: `docs/challenge.schema.json`, and the edge key that makes and recognises them.
 //!
 //! The record of a challenge may pass through the requester's hands: its nonce tells whether anything of it was changed.
-use crate::cli::ChallengeFiles;
+use crate::cli::request::ChallengeFiles;
 use crate::failure::Failure;
 use crate::files;
 use base64::Engine as _;

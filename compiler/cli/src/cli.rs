@@ -2,9 +2,11 @@
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use pkic_evidence::formats::by_name;
 use pkic_vocab::{Purpose, Type, Value, time};
+use request::{Answered, Requested};
 use std::path::PathBuf;
 
 pub(crate) mod ca;
+pub(crate) mod request;
 
 /// Policy as code for public-key infrastructures: what must hold the key, proven by evidence.
 #[derive(Debug, Parser)]
@@ -563,14 +565,8 @@ pub(crate) struct Circumstances {
     pub(crate) anchors: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) revocation: Revocation,
-    /// The nonce that was handed out, in hexadecimal digits
-    #[arg(long, value_name = "HEX", conflicts_with = "challenge")]
-    pub(crate) nonce: Option<String>,
     #[command(flatten)]
-    pub(crate) challenge: ChallengeFiles,
-    /// The registrar's record of the TPM credential that the evidence answers (docs/activation.schema.json)
-    #[arg(long, value_name = "FILE.json")]
-    pub(crate) activation: Option<PathBuf>,
+    pub(crate) answered: Answered,
     #[command(flatten)]
     pub(crate) plugins: Plugins,
     /// As of this moment [default: the system clock]
@@ -595,50 +591,20 @@ pub(crate) struct Revocation {
     pub(crate) status_list_max_age: Option<i64>,
 }
 
-/// A challenge that evidence answers.
-#[derive(Debug, Args)]
-pub(crate) struct ChallengeFiles {
-    /// The record of the challenge that was handed out (docs/challenge.schema.json)
-    #[arg(long, value_name = "FILE.json", requires = "challenge_key")]
-    pub(crate) challenge: Option<PathBuf>,
-    /// The edge key that the challenge was made with
-    #[arg(long, value_name = "FILE", requires = "challenge")]
-    pub(crate) challenge_key: Option<PathBuf>,
-}
-
 /// `pkic evaluate`.
 #[derive(Debug, Args)]
 pub(crate) struct Evaluate {
     /// The policy: a `.pki` text or a `.pkib` bundle
     #[arg(long, value_name = "FILE")]
     pub(crate) policy: PathBuf,
-    /// The profile that is asked for
-    #[arg(long, value_name = "NAME")]
-    pub(crate) profile: String,
-    /// The certification request (PKCS#10, PEM or DER)
-    #[arg(long, value_name = "FILE")]
-    pub(crate) csr: PathBuf,
-    /// What is asked of the CA
-    #[arg(long, value_name = "NAME", default_value = "issue")]
-    pub(crate) operation: String,
-    /// Evidence about the key; may be given several times. Commas join the files of one item
-    #[arg(long, value_name = "FILE")]
-    pub(crate) evidence: Vec<PathBuf>,
+    #[command(flatten)]
+    pub(crate) requested: Requested,
     /// A statement of people (`pkic statement`); may be given several times. The policy says whose count
     #[arg(long, value_name = "FILE")]
     pub(crate) statement: Vec<PathBuf>,
     /// A catalogue of modules; may be given several times. The policy says whose counts
     #[arg(long, value_name = "FILE")]
     pub(crate) catalogue: Vec<PathBuf>,
-    /// What the requester says, as JSON: `{"key.storage":"hsm"}`; grade claimed
-    #[arg(long, value_name = "FILE.json")]
-    pub(crate) claims: Option<PathBuf>,
-    /// What the caller vouches for, as JSON: `{"request.tags":[]}`; grade observed
-    #[arg(long, value_name = "FILE.json")]
-    pub(crate) requester: Option<PathBuf>,
-    /// The authority that would sign [default: the first of the profile that may]
-    #[arg(long, value_name = "NAME")]
-    pub(crate) authority: Option<String>,
     /// For a bundle: SHA-256 of the SubjectPublicKeyInfo of the signer that counts [default: any]
     #[arg(long, value_name = "sha256:HEX")]
     pub(crate) trust: Option<String>,

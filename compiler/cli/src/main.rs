@@ -22,6 +22,7 @@ mod policy;
 mod randomness;
 mod records;
 mod report;
+mod requested;
 mod stdlib;
 mod stores;
 mod suggest;

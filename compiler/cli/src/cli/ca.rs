@@ -1,5 +1,6 @@
 //! Arguments of the commands that issue, revoke and read the record.
-use super::{ChallengeFiles, ShowFormat, date};
+use super::request::{Answered, Requested};
+use super::{ShowFormat, date};
 use clap::{Args, Subcommand};
 use std::path::PathBuf;
 
@@ -34,38 +35,13 @@ pub(crate) struct Approvals {
 /// `pkic issue`.
 #[derive(Debug, Args)]
 pub(crate) struct Issue {
-    /// The profile that is asked for
-    #[arg(long, value_name = "NAME")]
-    pub(crate) profile: String,
-    /// The certification request (PKCS#10, PEM or DER)
-    #[arg(long, value_name = "FILE")]
-    pub(crate) csr: PathBuf,
-    /// What is asked of the CA
-    #[arg(long, value_name = "NAME", default_value = "issue")]
-    pub(crate) operation: String,
+    #[command(flatten)]
+    pub(crate) requested: Requested,
+    #[command(flatten)]
+    pub(crate) answered: Answered,
     /// The certificate that is renewed or rekeyed; this authority issued it
     #[arg(long, value_name = "FILE")]
     pub(crate) previous: Option<PathBuf>,
-    /// Evidence about the key; may be given several times. Commas join the files of one item
-    #[arg(long, value_name = "FILE")]
-    pub(crate) evidence: Vec<PathBuf>,
-    /// What the requester says, as JSON; grade claimed
-    #[arg(long, value_name = "FILE.json")]
-    pub(crate) claims: Option<PathBuf>,
-    /// What the caller vouches for, as JSON; grade observed
-    #[arg(long, value_name = "FILE.json")]
-    pub(crate) requester: Option<PathBuf>,
-    /// The authority that signs [default: the first of the profile that may]
-    #[arg(long, value_name = "NAME")]
-    pub(crate) authority: Option<String>,
-    /// The nonce that was handed out, in hexadecimal digits
-    #[arg(long, value_name = "HEX", conflicts_with = "challenge")]
-    pub(crate) nonce: Option<String>,
-    #[command(flatten)]
-    pub(crate) challenge: ChallengeFiles,
-    /// The registrar's record of the TPM credential that the evidence answers (docs/activation.schema.json)
-    #[arg(long, value_name = "FILE.json")]
-    pub(crate) activation: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) approvals: Approvals,
     /// Where approvals alone are missing, write the text that people sign to this file, which must be new

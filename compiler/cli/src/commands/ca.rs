@@ -6,7 +6,7 @@ use crate::cli::ca::{Ca as What, Certify, Deployed};
 use crate::commands::issue::{refused, release};
 use crate::failure::{Exit, Failure};
 use crate::output::{Answer, Outcome, Page, inert};
-use crate::{files, randomness};
+use crate::{files, randomness, requested};
 use pkic_audit::{KeyKind, Log, NoteKey};
 use pkic_backend::store::{Generator, NewKey};
 use pkic_backend_software::SoftwareStore;
@@ -127,7 +127,7 @@ fn certify_authority(
     let given = Given::default();
     let order = Order {
         profile: &profile.name,
-        operation: super::evaluate::operation("ca-sign")?,
+        operation: requested::operation("ca-sign")?,
         csr: &request,
         evidence: &[],
         claims: &given,

@@ -70,10 +70,10 @@ fn show(arguments: &EvidenceShow, world: World) -> Outcome {
     let evidence = inputs::evidence(&arguments.files)?;
     let anchors =
         inputs::trust(arguments.circumstances.anchors.as_deref(), &arguments.circumstances.revocation)?;
-    let nonce = inputs::nonce(arguments.circumstances.nonce.as_deref())?;
-    let activation = activation::read(arguments.circumstances.activation.as_deref())?;
+    let nonce = inputs::nonce(arguments.circumstances.answered.nonce.as_deref())?;
+    let activation = activation::read(arguments.circumstances.answered.activation.as_deref())?;
     let now = inputs::moment(arguments.circumstances.at, world.now)?;
-    let returned = crate::challenge::read(&arguments.circumstances.challenge)?;
+    let returned = crate::challenge::read(&arguments.circumstances.answered.challenge)?;
     let request = request(arguments)?;
     let input = Input {
         evidence: &evidence,

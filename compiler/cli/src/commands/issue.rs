@@ -6,13 +6,12 @@ use crate::cli::ca::Issue;
 use crate::failure::{Exit, Failure};
 use crate::output::{Answer, Outcome, Page, inert};
 use crate::report::decision::decision;
-use crate::{activation, challenge, files, inputs, pem};
+use crate::requested::{Answered, Requested};
+use crate::{files, pem};
 use pkic_runtime::approvals::{ApprovalRequest, NAMESPACE};
 use pkic_runtime::authority::Authority;
 use pkic_runtime::authorize::Refusal;
 use pkic_runtime::ca::{IssueError, Issued, Order};
-use pkic_runtime::challenge::Nonce;
-use pkic_runtime::input::Speaker;
 use pkic_runtime::report::Report;
 use pkic_vocab::time::DAY_S;
 use serde::Serialize;
@@ -53,35 +52,23 @@ impl Approval {
 
 /// Runs the command.
 pub(crate) fn run(arguments: &Issue, world: World) -> Outcome {
-    let operation = super::evaluate::operation(&arguments.operation)?;
-    let csr = inputs::request(&arguments.csr)?;
-    let mut evidence = Vec::new();
-    for item in &arguments.evidence {
-        evidence.push(inputs::evidence(&inputs::parts(item))?);
-    }
-    let claims = inputs::given(arguments.claims.as_deref(), Speaker::Requester)?;
-    let requester = inputs::given(arguments.requester.as_deref(), Speaker::Authority)?;
-    let nonce = inputs::nonce(arguments.nonce.as_deref())?;
-    let challenge = challenge::read(&arguments.challenge)?;
-    let activation = activation::read(arguments.activation.as_deref())?;
+    let requested = Requested::read(&arguments.requested)?;
+    let answered = Answered::read(&arguments.answered)?;
     let previous = arguments.previous.as_deref().map(super::revoke::certificate).transpose()?;
     let signed = SignedFiles::read(&arguments.approvals)?;
     let running = Running::open(&arguments.deployed, world)?;
-    let authority = running.authority(arguments.authority.as_deref(), &arguments.profile)?;
+    let authority =
+        running.authority(arguments.requested.authority.as_deref(), &arguments.requested.profile)?;
     let carried = signed.with(|signed| {
         let order = Order {
-            profile: &arguments.profile,
-            operation,
-            csr: &csr,
-            evidence: &evidence,
-            claims: &claims,
-            requester: &requester,
-            nonce: match (&challenge, &nonce) {
-                (Some(returned), _) => Nonce::Challenge(&returned.challenge, &returned.key),
-                (None, Some(nonce)) => Nonce::Remembered(nonce),
-                (None, None) => Nonce::None,
-            },
-            activation: activation.as_ref(),
+            profile: &arguments.requested.profile,
+            operation: requested.operation,
+            csr: &requested.csr,
+            evidence: &requested.evidence,
+            claims: &requested.claims,
+            requester: &requested.requester,
+            nonce: answered.nonce(),
+            activation: answered.activation.as_ref(),
             signed,
             predecessor: previous.as_ref(),
         };

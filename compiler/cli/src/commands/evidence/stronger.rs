@@ -65,7 +65,7 @@ fn of_verdict(arguments: &EvidenceShow, reject: &Reject) -> Option<Missing> {
         }
         Reject::NonceMismatch { .. } => "evidence that was made with the nonce that was given out".to_owned(),
         Reject::FieldMissing { field } if field.contains("activation") => {
-            match arguments.circumstances.activation {
+            match arguments.circumstances.answered.activation {
                 None => "the registrar's record of the credential that it made for this TPM (`--activation`)"
                     .to_owned(),
                 Some(_) => "the secret that the TPM gave back, in the evidence".to_owned(),
@@ -86,7 +86,8 @@ fn of_binding(appraisal: &Appraisal) -> Option<Missing> {
 
 fn of_freshness(arguments: &EvidenceShow, appraisal: &Appraisal) -> Option<Missing> {
     let circumstances = &arguments.circumstances;
-    let is_given = circumstances.nonce.is_some() || circumstances.challenge.challenge.is_some();
+    let is_given =
+        circumstances.answered.nonce.is_some() || circumstances.answered.challenge.challenge.is_some();
     let needs = match (appraisal.freshness(), is_given) {
         (Some("nonce" | "request-nonce"), _) => return None,
         (Some("constant"), _) => {

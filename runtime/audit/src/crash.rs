@@ -169,6 +169,88 @@ fn a_full_or_failing_disk_is_told_and_loses_nothing() {
 }
 
 #[test]
+fn a_log_that_failed_is_opened_again_where_it_is() {
+    let (disk, calls) = calls_of_work();
+    for fault in [Fault::NoSpace, Fault::SyncFails, Fault::ReadOnly] {
+        for at in 0..calls {
+            let failing = disk.with_fault(Some((at, fault)));
+            let what = format!("{fault:?} at call {at}");
+            let Ok(log) = open(&failing) else { continue };
+            let mut acknowledged = (BEFORE..AFTER)
+                .take_while(|number| log.append_beside(entry(*number), Beside::new(beside(*number))).is_ok());
+            let acknowledged = acknowledged.by_ref().last().map_or(BEFORE, |last| last + 1);
+            if acknowledged < AFTER {
+                assert!(log.reopen().is_err() || fault != Fault::ReadOnly, "{what}: nothing was mended yet");
+            }
+            failing.heal();
+            log.reopen().unwrap_or_else(|error| panic!("{what}: {error}"));
+            let size = log.size();
+            assert!((acknowledged..=acknowledged + 1).contains(&size), "{what}: {size} of {acknowledged}");
+            for number in size..AFTER {
+                let appended = log.append_beside(entry(number), Beside::new(beside(number))).unwrap();
+                assert_eq!(appended.index, number, "{what}");
+            }
+            log.receipt(AFTER - 1).unwrap();
+            is_whole(&failing.after_power_cut(at as u64 + 1), AFTER, &format!("{what}, then a power cut"));
+            log.close().unwrap();
+            is_whole(&failing.after_kill(), AFTER, &what);
+        }
+    }
+}
+
+/// A kill leaves to the next process what the disk does not have yet.
+#[test]
+fn what_comes_after_a_kill_outlives_a_power_cut() {
+    let (disk, calls) = calls_of_work();
+    for at in 0..calls {
+        let killed = disk.with_fault(Some((at, Fault::PowerCut)));
+        let _ = work(&killed);
+        let found = killed.after_kill();
+        let log = open(&found).unwrap();
+        let size = log.size();
+        if size < AFTER {
+            log.append_beside(entry(size), Beside::new(beside(size))).unwrap();
+        }
+        for seed in 1..9 {
+            let what = format!("killed at call {at}, then a power cut of seed {seed}");
+            is_whole(&found.after_power_cut(seed + 9 * at as u64), AFTER.min(size + 1), &what);
+        }
+    }
+}
+
+#[test]
+fn nobody_takes_the_entry_of_another_for_their_own_when_a_log_is_opened_again() {
+    let (disk, calls) = calls_of_work();
+    for at in (0..calls).step_by(3) {
+        let failing = disk.with_fault(Some((at, Fault::SyncFails)));
+        let Ok(log) = open(&failing) else { continue };
+        let append = |number| loop {
+            match log.append(entry(number)) {
+                Ok(index) => break Some((index, number)),
+                Err(LogError::AlreadySpent { .. }) => break None,
+                Err(_) => {
+                    failing.heal();
+                    log.reopen().unwrap();
+                }
+            }
+        };
+        let eight =
+            |thread: u64| (0..8).filter_map(|number| append(1_000 * thread + number)).collect::<Vec<_>>();
+        let appended = std::thread::scope(|scope| {
+            let appenders: Vec<_> = (1..5).map(|thread| scope.spawn(move || eight(thread))).collect();
+            appenders.into_iter().flat_map(|appender| appender.join().unwrap()).collect::<Vec<_>>()
+        });
+        log.publish().unwrap();
+        let reader = log.reader().unwrap();
+        assert_eq!(log.size(), BEFORE + 32, "a fault at call {at}");
+        for (index, number) in appended {
+            let found = reader.entries(index..index + 1).next().unwrap().unwrap();
+            assert_eq!(found.entry, entry(number), "entry {index}, a fault at call {at}");
+        }
+    }
+}
+
+#[test]
 fn a_log_is_made_whole_or_not_at_all() {
     for at in 0..8 {
         let disk = Sim::default().with_fault(Some((at, Fault::PowerCut)));

@@ -24,13 +24,14 @@ use crate::writer::{Head, Limits, Writer};
 use pkic_facts::crypto::Sha256Digest;
 use std::fs::{self, File, TryLockError};
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
 
 /// A log that this process writes. Threads share it by reference.
 pub struct Log {
     disk: Arc<dyn Disk>,
     dir: PathBuf,
     key: Arc<NoteKey>,
+    limits: Limits,
     objects: Objects,
     state: Mutex<State>,
     /// Whoever waits for the writer, and for no entry of their own.
@@ -44,7 +45,7 @@ struct State {
     /// Entries that have an index and are not written.
     waiting: Vec<Waiting>,
     /// Those whose entries are waiting: all are told when these are written, one of them when it may lead.
-    batch: Arc<Condvar>,
+    batch: Arc<Batch>,
     /// Nobody has it but the thread that leads.
     writer: Option<Writer>,
     /// The tree of what is on the disk for good.
@@ -54,6 +55,14 @@ struct State {
     is_owed: bool,
     /// Why nothing is written any more.
     failure: Option<Arc<LogError>>,
+}
+
+/// Those whose entries are written together.
+#[derive(Default)]
+struct Batch {
+    told: Condvar,
+    /// Why their entries were not written, or nobody knows: it outlives the failure of the log.
+    failure: OnceLock<Arc<LogError>>,
 }
 
 /// An entry that is on the disk for good.
@@ -85,8 +94,7 @@ impl Log {
         let _lock = lock(dir)?;
         let disk: Arc<dyn Disk> = Arc::new(OsDisk);
         Writer::create(&disk, dir, key)?;
-        let above = dir.parent().filter(|above| !above.as_os_str().is_empty()).unwrap_or(Path::new("."));
-        disk.sync_dir(above).map_err(LogError::io("synchronise", above))
+        sync_above(disk.as_ref(), dir)
     }
 
     /// Opens a log to write to it: reads all its entries, holds them against every checkpoint that it finds, and mends
@@ -98,6 +106,8 @@ impl Log {
     /// the log's; [`LogError::Entry`]; [`LogError::Io`].
     pub fn open(dir: &Path, key: NoteKey) -> Result<Log, LogError> {
         let lock = lock(dir)?;
+        // Whoever made it may have ended before its name was on the disk for good.
+        sync_above(&OsDisk, dir)?;
         Log::open_on(Arc::new(OsDisk), dir, key, Limits::USUAL, Some(lock))
     }
 
@@ -110,19 +120,29 @@ impl Log {
     ) -> Result<Log, LogError> {
         let key = Arc::new(key);
         let (writer, index) = Writer::open(Arc::clone(&disk), dir, Arc::clone(&key), limits)?;
-        let state = State {
-            index,
-            waiting: Vec::new(),
-            batch: Arc::default(),
-            head: Arc::clone(writer.published()),
-            published: Arc::clone(writer.published()),
-            writer: Some(writer),
-            is_owed: false,
-            failure: None,
-        };
         let objects = Objects::new(Arc::clone(&disk), dir);
-        let (state, writer_is_back) = (Mutex::new(state), Condvar::new());
-        Ok(Log { disk, dir: dir.to_owned(), key, objects, state, writer_is_back, _lock: lock })
+        let (state, writer_is_back) = (Mutex::new(State::new(writer, index)), Condvar::new());
+        Ok(Log { disk, dir: dir.to_owned(), key, limits, objects, state, writer_is_back, _lock: lock })
+    }
+
+    /// Opens the log again where a write failed and all others are refused since ([`LogError::Poisoned`]), as
+    /// [`Log::open`] does, and never without the lock. What was acknowledged is in it; an entry that failed is, or is
+    /// not. It reads all entries, and everybody waits for it. A log that did not fail stays as it is.
+    ///
+    /// # Errors
+    /// As [`Log::open`]; the log stays refused then.
+    pub fn reopen(&self) -> Result<(), LogError> {
+        let mut state = self.lock_state();
+        // Whoever leads comes back with its writer.
+        while state.writer.is_none() {
+            state = self.writer_is_back.wait(state).unwrap_or_else(PoisonError::into_inner);
+        }
+        if state.failure.is_some() {
+            let (disk, key) = (Arc::clone(&self.disk), Arc::clone(&self.key));
+            let (writer, index) = Writer::open(disk, &self.dir, key, self.limits)?;
+            *state = State::new(writer, index);
+        }
+        Ok(())
     }
 
     /// Appends an entry and returns its index, once it is on the disk for good. Of two that spend one id, one gets
@@ -131,7 +151,7 @@ impl Log {
     /// # Errors
     /// [`LogError::AlreadySpent`], [`LogError::SequenceLower`], [`LogError::NotOpen`], [`LogError::ObjectUnknown`],
     /// [`LogError::Entry`] where the entry cannot follow, and then nothing is written; [`LogError::Poisoned`] with the
-    /// cause where the disk fails, and ever after: then the entry may be in the log when it is opened again, or not.
+    /// cause where the disk fails, and until [`Log::reopen`]: then the entry may be in the log, or not.
     pub fn append(&self, entry: Entry) -> Result<u64, LogError> {
         self.append_beside(entry, Beside::new(Vec::new())).map(|written| written.index)
     }
@@ -189,7 +209,7 @@ impl Log {
         let bytes = prepared.entry.clone();
         state.waiting.push(prepared);
         let batch = Arc::clone(&state.batch);
-        while state.head.size <= index {
+        while batch.check().map(|()| state.head.size <= index)? {
             state = self.step(state, Duty::Commit(&batch))?;
         }
         self.settle(state)?;
@@ -357,7 +377,7 @@ impl Log {
     ) -> Result<MutexGuard<'a, State>, LogError> {
         state.check()?;
         let Some(mut writer) = state.writer.take() else {
-            let told = if let Duty::Commit(batch) = &duty { batch } else { &self.writer_is_back };
+            let told = if let Duty::Commit(batch) = &duty { &batch.told } else { &self.writer_is_back };
             return Ok(told.wait(state).unwrap_or_else(PoisonError::into_inner));
         };
         let (entries, batch) = match &duty {
@@ -366,7 +386,8 @@ impl Log {
         };
         drop(state);
         let committed = if entries.is_empty() { Ok(()) } else { writer.commit(entries) };
-        let head = (committed.is_ok() && matches!(duty, Duty::Commit(_))).then(|| Arc::new(writer.head()));
+        let is_committed = committed.is_ok();
+        let head = (is_committed && matches!(duty, Duty::Commit(_))).then(|| Arc::new(writer.head()));
         let done = committed.and_then(|()| match duty {
             Duty::Commit(_) => writer.tidy(),
             Duty::Publish => writer.publish(),
@@ -381,13 +402,16 @@ impl Log {
         state.writer = Some(writer);
         // What was acknowledged stays so, whatever else failed; nothing is written after a failure.
         state.failure = done.err().map(Arc::new);
-        batch.notify_all();
-        self.writer_is_back.notify_all();
-        if state.failure.is_some() {
-            state.batch.notify_all();
+        if let Some(cause) = &state.failure {
+            if !is_committed {
+                batch.fail(cause);
+            }
+            state.batch.fail(cause);
         } else {
-            state.batch.notify_one();
+            state.batch.told.notify_one();
         }
+        batch.told.notify_all();
+        self.writer_is_back.notify_all();
         Ok(state)
     }
 }
@@ -395,13 +419,41 @@ impl Log {
 /// What a leader is to do.
 enum Duty<'a> {
     /// Write what waits; the caller's entry is of this batch.
-    Commit(&'a Condvar),
+    Commit(&'a Batch),
     Publish,
     /// Take away what stands beside an entry, and say that it was tried.
     Erase(u64, &'a mut bool),
 }
 
+impl Batch {
+    fn check(&self) -> Result<(), LogError> {
+        match self.failure.get() {
+            Some(cause) => Err(LogError::Poisoned { cause: Arc::clone(cause) }),
+            None => Ok(()),
+        }
+    }
+
+    fn fail(&self, cause: &Arc<LogError>) {
+        let _ = self.failure.set(Arc::clone(cause));
+        self.told.notify_all();
+    }
+}
+
 impl State {
+    /// Of a log that was just read.
+    fn new(writer: Writer, index: Index) -> State {
+        State {
+            index,
+            waiting: Vec::new(),
+            batch: Arc::default(),
+            head: Arc::clone(writer.published()),
+            published: Arc::clone(writer.published()),
+            writer: Some(writer),
+            is_owed: false,
+            failure: None,
+        }
+    }
+
     fn check(&self) -> Result<(), LogError> {
         match &self.failure {
             Some(cause) => Err(LogError::Poisoned { cause: Arc::clone(cause) }),
@@ -420,6 +472,11 @@ impl Drop for Log {
             let _ = writer.publish();
         }
     }
+}
+
+fn sync_above(disk: &dyn Disk, dir: &Path) -> Result<(), LogError> {
+    let above = dir.parent().filter(|above| !above.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    disk.sync_dir(above).map_err(LogError::io("synchronise", above))
 }
 
 fn lock(dir: &Path) -> Result<File, LogError> {

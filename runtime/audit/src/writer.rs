@@ -144,6 +144,8 @@ impl Writer {
             opening.take(waiting)?;
         }
         let index = opening.finish()?;
+        // Whoever began this journal may have ended before its name was on the disk for good.
+        writer.disk.sync_dir(dir).map_err(LogError::io("synchronise", dir))?;
         if replay.torn || writer.size() > size || !is_current {
             writer.put_in_order()?;
         } else {

@@ -34,7 +34,7 @@ use pkic_vocab::Word;
 use pkic_vocab::time::format_date;
 use serde::Serialize;
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
 
 mod approval;
 mod founding;
@@ -71,6 +71,8 @@ pub struct Ca {
     keeps_evidence: bool,
     logs: Vec<Box<dyn TransparencyLog>>,
     log: Log,
+    /// Held by everybody who writes an intent until its outcome is written, and by whoever opens the log again.
+    at_work: RwLock<()>,
     outside: Box<dyn Outside>,
 }
 
@@ -277,14 +279,36 @@ impl Ca {
         let bundle = log.put_object(bundle)?;
         let trusted = trusted.kept(&log)?;
         let day = Day::keep(&trusted, &log)?;
-        let ca = Ca { loaded, bundle, trusted, day, keeps_evidence: false, logs: Vec::new(), log, outside };
-        let open = ca.log.open_entries();
-        let now = ca.now()?;
+        let (logs, at_work) = (Vec::new(), RwLock::new(()));
+        let ca = Ca { loaded, bundle, trusted, day, keeps_evidence: false, logs, log, at_work, outside };
+        let count = ca.void_open()?;
+        Ok((ca, count))
+    }
+
+    /// Opens the log again after a write failed (a full disk that has room again), which every order is refused for until
+    /// then. It waits for the orders on their way, and closes as [`Ca::open`] does what has no outcome, of an order whose
+    /// thread panicked as well; how many there were comes back.
+    ///
+    /// # Errors
+    /// [`IssueError::Log`], [`IssueError::ClockBack`]; orders stay refused then.
+    pub fn resume(&self) -> Result<usize, IssueError> {
+        let _alone = self.at_work.write().unwrap_or_else(PoisonError::into_inner);
+        self.log.reopen()?;
+        self.void_open()
+    }
+
+    fn void_open(&self) -> Result<usize, IssueError> {
+        let open = self.log.open_entries();
+        let now = self.now()?;
         for intent in &open {
             let why = "pkic ended before the outcome was recorded: the certificate may exist";
-            ca.close(*intent, now, "void", None, Some(why.to_owned()))?;
+            self.close(*intent, now, "void", None, Some(why.to_owned()))?;
         }
-        Ok((ca, open.len()))
+        Ok(open.len())
+    }
+
+    fn begin(&self) -> RwLockReadGuard<'_, ()> {
+        self.at_work.read().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The same, keeping what each order brings to its appraisal (evidence, nonce, claims) beside its record, where it can
@@ -315,6 +339,7 @@ impl Ca {
     }
 
     fn issue_at(&self, authority: &Authority, order: &Order<'_>, now: i64) -> Result<Issued, IssueError> {
+        let _at_work = self.begin();
         let mut salt = [0u8; SALT_LEN_BYTES];
         self.random(&mut salt)?;
         let (index, profile) = find_profile(&self.loaded, order.profile)?;

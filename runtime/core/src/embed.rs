@@ -13,6 +13,8 @@
 //! 6. [`Ca::issue`] for each [`Order`]: it appraises the evidence, decides, writes the intent, has the key sign, checks
 //!    what was signed, writes the outcome, and only then hands out [`Issued`]. Threads share the [`Ca`].
 //!
+//! Where the disk fails, every order is refused until [`Ca::resume`] opens the log again.
+//!
 //! [`Ca::keeping_evidence`] keeps what each order brings to its appraisal, so that [`crate::record::replay`] goes back to it.
 //!
 //! [`Ca::logging_to`] gives it the logs of certificate transparency that profiles with `oblige ct(logs: 2)` are logged in.

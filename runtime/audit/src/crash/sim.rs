@@ -25,6 +25,18 @@ const DIRECTORY: usize = usize::MAX;
 struct File {
     now: Vec<u8>,
     durable: Vec<u8>,
+    /// A synchronisation failed: the system holds for clean what is not on the disk, and does not try again.
+    is_given_up: bool,
+}
+
+impl File {
+    fn sync(&mut self, allowed: io::Result<Through>) -> io::Result<()> {
+        self.is_given_up |= allowed.is_err();
+        if !self.is_given_up {
+            self.durable = self.now.clone();
+        }
+        allowed.map(|_| ())
+    }
 }
 
 #[derive(Debug, Clone, Default)]
@@ -85,6 +97,11 @@ impl Sim {
         Sim(Arc::new(Mutex::new(State { calls: 0, fault, ..state })))
     }
 
+    /// Takes the fault away, under whoever has the disk open.
+    pub(super) fn heal(&self) {
+        self.0.lock().unwrap().fault = None;
+    }
+
     pub(super) fn calls(&self) -> usize {
         self.0.lock().unwrap().calls
     }
@@ -110,7 +127,8 @@ impl Sim {
                 names.insert(path, *inode);
             }
         }
-        let files = files.into_iter().map(|bytes| File { now: bytes.clone(), durable: bytes }).collect();
+        let file = |bytes: Vec<u8>| File { now: bytes.clone(), durable: bytes, is_given_up: false };
+        let files = files.into_iter().map(file).collect();
         Sim(Arc::new(Mutex::new(State {
             files,
             names: names.clone(),
@@ -133,7 +151,7 @@ impl Random {
 
     /// What a file has of bytes that were not synchronised: none, all, the first, or zeros in place of the last.
     fn content(&mut self, file: &File) -> Vec<u8> {
-        let File { now, durable } = file;
+        let File { now, durable, .. } = file;
         if now == durable {
             return now.clone();
         }
@@ -170,6 +188,7 @@ impl Disk for Sim {
             state.names.insert(path.to_owned(), inode);
         }
         let file = state.file(path)?;
+        file.is_given_up = false;
         match through {
             Through::All => {
                 file.now = bytes.to_vec();
@@ -184,10 +203,8 @@ impl Disk for Sim {
 
     fn sync(&self, path: &Path) -> io::Result<()> {
         let mut state = self.0.lock().unwrap();
-        state.call(Call::Sync)?;
-        let file = state.file(path)?;
-        file.durable = file.now.clone();
-        Ok(())
+        let allowed = state.call(Call::Sync);
+        state.file(path)?.sync(allowed)
     }
 
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
@@ -255,9 +272,7 @@ impl Appender for SimAppender {
 
     fn sync(&mut self) -> io::Result<()> {
         let mut state = self.sim.0.lock().unwrap();
-        state.call(Call::Sync)?;
-        let file = &mut state.files[self.inode];
-        file.durable = file.now.clone();
-        Ok(())
+        let allowed = state.call(Call::Sync);
+        state.files[self.inode].sync(allowed)
     }
 }

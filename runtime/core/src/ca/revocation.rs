@@ -60,7 +60,7 @@ impl Ca {
         serial: &str,
         reason: Option<Reason>,
     ) -> Result<u64, IssueError> {
-        let now = self.now()?;
+        let (_at_work, now) = (self.begin(), self.now()?);
         self.log.publish()?;
         let ledger = Ledger::read(&self.log.reader()?, authority.name())?;
         let serial = serial.to_ascii_lowercase();
@@ -112,7 +112,7 @@ impl Ca {
     /// # Errors
     /// [`IssueError`].
     pub fn sign_list(&self, authority: &Authority, act: &Act<'_>) -> Result<IssuedList, IssueError> {
-        let now = self.now()?;
+        let (_at_work, now) = (self.begin(), self.now()?);
         self.log.publish()?;
         let ledger = Ledger::read(&self.log.reader()?, authority.name())?;
         let revoked = ledger.revoked();

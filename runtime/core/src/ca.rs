@@ -13,6 +13,7 @@ use crate::challenge::Nonce;
 use crate::decide::find_profile;
 use crate::draft::{Draft, DraftInput, Serial};
 use crate::input::{Given, InputError};
+use crate::ledger::Ledger;
 use crate::lint::{self, SignedBy};
 use crate::permit::{Account, Permit};
 use crate::record::{self, Day, Decided, Intent, Kept, Outcome, Refused, SALT_LEN_BYTES};
@@ -34,7 +35,7 @@ use pkic_vocab::Word;
 use pkic_vocab::time::format_date;
 use serde::Serialize;
 use std::fmt;
-use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
+use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 mod approval;
 mod founding;
@@ -73,6 +74,8 @@ pub struct Ca {
     log: Log,
     /// Held by everybody who writes an intent until its outcome is written, and by whoever opens the log again.
     at_work: RwLock<()>,
+    /// How certificates stand: held by whoever changes that, or decides by it, until it is in the log.
+    ledger: RwLock<Ledger>,
     outside: Box<dyn Outside>,
 }
 
@@ -279,8 +282,18 @@ impl Ca {
         let bundle = log.put_object(bundle)?;
         let trusted = trusted.kept(&log)?;
         let day = Day::keep(&trusted, &log)?;
-        let (logs, at_work) = (Vec::new(), RwLock::new(()));
-        let ca = Ca { loaded, bundle, trusted, day, keeps_evidence: false, logs, log, at_work, outside };
+        let ca = Ca {
+            loaded,
+            bundle,
+            trusted,
+            day,
+            keeps_evidence: false,
+            logs: Vec::new(),
+            log,
+            at_work: RwLock::default(),
+            ledger: RwLock::default(),
+            outside,
+        };
         let count = ca.void_open()?;
         Ok((ca, count))
     }
@@ -305,6 +318,14 @@ impl Ca {
             self.close(*intent, now, "void", None, Some(why.to_owned()))?;
         }
         Ok(open.len())
+    }
+
+    /// The ledger with all that the log has, and nobody else who changes it.
+    fn ledger(&self) -> Result<RwLockWriteGuard<'_, Ledger>, IssueError> {
+        let mut ledger = self.ledger.write().unwrap_or_else(PoisonError::into_inner);
+        self.log.publish()?;
+        ledger.follow(&self.log.reader()?)?;
+        Ok(ledger)
     }
 
     fn begin(&self) -> RwLockReadGuard<'_, ()> {
@@ -343,7 +364,7 @@ impl Ca {
         let mut salt = [0u8; SALT_LEN_BYTES];
         self.random(&mut salt)?;
         let (index, profile) = find_profile(&self.loaded, order.profile)?;
-        let predecessor = self.predecessor(authority, order, now)?;
+        let (predecessor, ledger) = self.predecessor(authority, order, now)?;
         let approved = self.approved(authority, profile, &Subject::of(order), &order.signed, now)?;
         let work = Work { authority, approved: &approved, predecessor: &predecessor, salt: &salt, now };
         let ask = approved.ask(index, self.authority_index(authority), order.operation);
@@ -352,6 +373,7 @@ impl Ca {
         check_rules(permit.tbs(), authority, profile)?;
         let logs = self.logs_wanted(&permit)?;
         let intent = self.intend(&work, order, &permit, (kept, logs))?;
+        drop(ledger);
         let account = permit.shared_account();
         let signed = match logs {
             0 => self.sign(authority, permit),

@@ -1,18 +1,29 @@
-//! What the log says of one authority's certificates: which were issued, which of them count no more.
+//! What the log says of certificates: which were issued by an authority, which of them count no more.
 //!
-//! It is read from the log's entries each time, so that it cannot differ from them. That takes the time of reading the
-//! log; its memory grows with the certificates of the authority, some hundred bytes each.
+//! It is read from the log's entries and nothing else, so that it cannot differ from them: all of them when it is asked
+//! first, and those that came since then later on. Its memory grows with the certificates, some hundred bytes each.
 use crate::crl::{Reason, Revoked};
 use crate::record::{Intent, ListIntent, Outcome, Revocation};
-use pkic_audit::{LogError, Reader};
+use pkic_audit::{Entry, LogError, Reader, Record};
 use pkic_facts::crypto::Sha256Digest;
 use serde::de::DeserializeOwned;
 use std::collections::BTreeMap;
 use std::fmt;
 
-/// The certificates of one authority, by the hexadecimal digits of their serial numbers.
+/// The certificates of all authorities.
 #[derive(Debug, Default)]
 pub struct Ledger {
+    /// Index of the first entry that was not read.
+    next: u64,
+    /// Authority and serial number of intents that have no outcome yet, by their index.
+    open: BTreeMap<u64, (String, String)>,
+    authorities: BTreeMap<String, Standing>,
+}
+
+/// How the certificates of one authority stand.
+#[derive(Debug, Default)]
+pub struct Standing {
+    /// By the hexadecimal digits of their serial numbers.
     certificates: BTreeMap<String, Certified>,
     /// Highest number of a list of this authority.
     list_number: u64,
@@ -85,62 +96,72 @@ impl From<LogError> for LedgerError {
 }
 
 impl Ledger {
-    /// Reads all that the log has of an authority.
+    /// Reads what the log has that was not read before.
     ///
     /// # Errors
-    /// [`LedgerError`].
-    pub fn read(reader: &Reader, authority: &str) -> Result<Ledger, LedgerError> {
-        let mut ledger = Ledger::default();
-        let mut serials: BTreeMap<u64, String> = BTreeMap::new();
-        for record in reader.entries(0..u64::MAX) {
-            let record = record?;
-            let (index, entry) = (record.index, &record.entry);
-            match entry.kind.as_str() {
-                "intent" => {
-                    let intent: Intent = payload(index, &entry.payload)?;
-                    if intent.decided.authority == authority {
-                        serials.insert(index, intent.serial.clone());
-                        let (profile, state) = (intent.decided.profile, State::Open);
-                        ledger.certificates.insert(
-                            intent.serial,
-                            Certified { intent: index, profile, state, certificate: None },
-                        );
-                    }
-                }
-                "issued" | "failed" | "void" => {
-                    let outcome: Outcome = payload(index, &entry.payload)?;
-                    let state = match entry.kind.as_str() {
-                        "issued" => State::Issued,
-                        "failed" => State::Failed,
-                        _ => State::MayExist,
-                    };
-                    let serial = serials.remove(&outcome.intent);
-                    if let Some(held) = serial.and_then(|serial| ledger.certificates.get_mut(&serial)) {
-                        held.state = state;
-                        held.certificate = outcome.certificate.as_deref().and_then(Sha256Digest::from_text);
-                    }
-                }
-                "revoked" => {
-                    let revocation: Revocation = payload(index, &entry.payload)?;
-                    let reason = revocation.reason.as_deref().and_then(Reason::from_name);
-                    if revocation.decided.authority == authority
-                        && let Some(held) = ledger.certificates.get_mut(&revocation.serial)
-                    {
-                        held.state = State::Revoked { at: revocation.decided.at, reason };
-                    }
-                }
-                "list-intent" => {
-                    let list: ListIntent = payload(index, &entry.payload)?;
-                    if list.decided.authority == authority {
-                        ledger.list_number = ledger.list_number.max(list.number);
-                    }
-                }
-                _ => {}
-            }
+    /// [`LedgerError`]; what comes before the entry in question was read.
+    pub fn follow(&mut self, reader: &Reader) -> Result<(), LedgerError> {
+        for record in reader.entries(self.next..u64::MAX) {
+            let Record { index, entry, .. } = record?;
+            self.take(index, &entry)?;
+            self.next = index.saturating_add(1);
         }
-        Ok(ledger)
+        Ok(())
     }
 
+    fn take(&mut self, index: u64, entry: &Entry) -> Result<(), LedgerError> {
+        match entry.kind.as_str() {
+            "intent" => {
+                let intent: Intent = payload(index, &entry.payload)?;
+                let (authority, profile, state) =
+                    (intent.decided.authority, intent.decided.profile, State::Open);
+                let certified = Certified { intent: index, profile, state, certificate: None };
+                let standing = self.authorities.entry(authority.clone()).or_default();
+                standing.certificates.insert(intent.serial.clone(), certified);
+                self.open.insert(index, (authority, intent.serial));
+            }
+            "issued" => self.close(State::Issued, &payload(index, &entry.payload)?),
+            "failed" => self.close(State::Failed, &payload(index, &entry.payload)?),
+            "void" => self.close(State::MayExist, &payload(index, &entry.payload)?),
+            "revoked" => {
+                let revocation: Revocation = payload(index, &entry.payload)?;
+                let reason = revocation.reason.as_deref().and_then(Reason::from_name);
+                if let Some(held) = self.certified(&revocation.decided.authority, &revocation.serial) {
+                    held.state = State::Revoked { at: revocation.decided.at, reason };
+                }
+            }
+            "list-intent" => {
+                let list: ListIntent = payload(index, &entry.payload)?;
+                let standing = self.authorities.entry(list.decided.authority).or_default();
+                standing.list_number = standing.list_number.max(list.number);
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+
+    fn close(&mut self, state: State, outcome: &Outcome) {
+        let Some((authority, serial)) = self.open.remove(&outcome.intent) else { return };
+        if let Some(held) = self.certified(&authority, &serial) {
+            held.certificate = outcome.certificate.as_deref().and_then(Sha256Digest::from_text);
+            // It can be revoked while nobody knows yet what came of it.
+            if held.state == State::Open {
+                held.state = state;
+            }
+        }
+    }
+
+    fn certified(&mut self, authority: &str, serial: &str) -> Option<&mut Certified> {
+        self.authorities.get_mut(authority)?.certificates.get_mut(serial)
+    }
+
+    /// How the certificates of an authority stand; nothing where it issued none.
+    pub fn of(&self, authority: &str) -> Option<&Standing> {
+        self.authorities.get(authority)
+    }
+}
+
+impl Standing {
     /// The certificate of that serial number.
     pub fn certificate(&self, serial: &str) -> Option<&Certified> {
         self.certificates.get(serial)

@@ -214,3 +214,38 @@ fn an_intent_that_a_crash_left_open_is_void_and_never_signed() {
     let (ca, closed) = bench.open(Place::Lab).unwrap();
     assert_eq!((closed, ca.log().open_entries().len()), (1, 0));
 }
+
+#[test]
+fn what_was_revoked_before_its_outcome_was_known_stays_revoked() {
+    let bench = Bench::new();
+    let (ca, _, issuing) = bench.hierarchy();
+    let (stuck, _fuse) = bench.faulty(&issuing, bench::Fault::Panic);
+    let panicked = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+        let _ = bench.issue(&ca, &stuck, "bench.server", "www.example");
+    }));
+    assert!(panicked.is_err());
+    let [intent] = ca.log().open_entries()[..] else { panic!("one intent is open") };
+    ca.log().publish().unwrap();
+    let entry = ca.log().reader().unwrap().entry(intent).unwrap().entry;
+    let serial = serde_json::from_slice::<Intent>(&entry.payload).unwrap().serial;
+    ca.revoke(&issuing, &bench.act("bench.revocation"), &serial, None).unwrap();
+    assert_eq!(ca.resume().unwrap(), 1);
+    assert_eq!(ca.sign_list(&issuing, &bench.act("bench.revocation-list")).unwrap().count, 1);
+}
+
+#[test]
+fn of_many_who_revoke_one_does_and_no_two_lists_have_one_number() {
+    let bench = Bench::new();
+    let (ca, _, issuing) = bench.hierarchy();
+    let issued = bench.issue(&ca, &issuing, "bench.server", "www.example").unwrap();
+    let serial = bench::serial(&issued.certificate);
+    let revoke = || ca.revoke(&issuing, &bench.act("bench.revocation"), &serial, None).is_ok();
+    let list = || ca.sign_list(&issuing, &bench.act("bench.revocation-list")).unwrap().number;
+    let (revoked, mut numbers) = std::thread::scope(|scope| {
+        let acts: Vec<_> = (0..6).map(|_| scope.spawn(|| (revoke(), list()))).collect();
+        acts.into_iter().map(|act| act.join().unwrap()).unzip::<bool, u64, Vec<_>, Vec<_>>()
+    });
+    assert_eq!(revoked.iter().filter(|revoked| **revoked).count(), 1);
+    numbers.sort_unstable();
+    assert_eq!(numbers, [1, 2, 3, 4, 5, 6]);
+}

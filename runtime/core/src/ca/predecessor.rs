@@ -9,12 +9,14 @@ use pkic_facts::certificate::Certificate;
 use pkic_facts::crypto::Sha256Digest;
 use pkic_vocab::words::Words;
 use pkic_vocab::{Value, Word};
+use std::sync::{RwLockReadGuard, RwLockWriteGuard};
 
 /// Type of the serialNumber attribute. Source: X.520.
 const SERIAL_NUMBER: &str = "2.5.4.5";
 
 impl Ca {
-    /// Facts of the certificate that an order replaces, from its record; none where it replaces none.
+    /// Facts of the certificate that an order replaces, from its record; none where it replaces none. Nobody revokes it as
+    /// long as the ledger is held.
     ///
     /// # Errors
     /// [`IssueError::Input`] for an operation that replaces nothing, for a certificate that this authority did not
@@ -24,8 +26,8 @@ impl Ca {
         authority: &Authority,
         order: &Order<'_>,
         now: i64,
-    ) -> Result<Predecessor, IssueError> {
-        let Some(certificate) = order.predecessor else { return Ok(Predecessor::default()) };
+    ) -> Result<(Predecessor, Option<RwLockReadGuard<'_, Ledger>>), IssueError> {
+        let Some(certificate) = order.predecessor else { return Ok((Predecessor::default(), None)) };
         let unfit = |what: String, help: &str| IssueError::Input(InputError::new("predecessor", what, help));
         let is_kept = certificate.tbs().spki() == order.csr.spki();
         match order.operation.name() {
@@ -38,20 +40,22 @@ impl Ca {
             "renew" | "rekey" => {}
             other => return Err(unfit(format!("`{other}` replaces no certificate"), "leave it out")),
         }
-        self.log.publish()?;
-        let ledger = Ledger::read(&self.log.reader()?, authority.name())?;
+        let ledger = RwLockWriteGuard::downgrade(self.ledger()?);
         let serial: String = certificate.tbs().serial().iter().map(|octet| format!("{octet:02x}")).collect();
         let digest = Sha256Digest::of(certificate.raw());
         let is_it = |held: &&Certified| held.certificate == Some(digest);
-        let held = ledger.certificate(&serial).filter(is_it).ok_or_else(|| {
-            let what = format!("the log has no record that `{}` issued it", authority.name());
-            unfit(what, "name the certificate that this authority issued")
-        })?;
+        let standing = ledger.of(authority.name());
+        let held =
+            standing.and_then(|standing| standing.certificate(&serial)).filter(is_it).ok_or_else(|| {
+                let what = format!("the log has no record that `{}` issued it", authority.name());
+                unfit(what, "name the certificate that this authority issued")
+            })?;
         if let State::Revoked { .. } = held.state {
             return Err(unfit("it is revoked".to_owned(), "ask for a new certificate"));
         }
         let status = if now > certificate.tbs().not_after() { "expired" } else { "valid" };
-        Ok(facts(certificate, held, Words::Status.word(status)))
+        let facts = facts(certificate, held, Words::Status.word(status));
+        Ok((facts, Some(ledger)))
     }
 }
 

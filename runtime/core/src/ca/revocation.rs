@@ -8,7 +8,7 @@ use crate::crl::{self, ListInput, Reason};
 use crate::decide::find_profile;
 use crate::draft;
 use crate::input::{Given, InputError};
-use crate::ledger::{Ledger, LedgerError, State};
+use crate::ledger::{LedgerError, Standing, State};
 use crate::record::{self, Decided, ListIntent, Revocation, SALT_LEN_BYTES};
 use pkic_audit::{Beside, Part, Receipt, Written};
 use pkic_facts::crypto::Sha256Digest;
@@ -61,11 +61,11 @@ impl Ca {
         reason: Option<Reason>,
     ) -> Result<u64, IssueError> {
         let (_at_work, now) = (self.begin(), self.now()?);
-        self.log.publish()?;
-        let ledger = Ledger::read(&self.log.reader()?, authority.name())?;
+        let ledger = self.ledger()?;
+        let standing = ledger.of(authority.name());
         let serial = serial.to_ascii_lowercase();
         let unfit = |what: String, help: &str| IssueError::Input(InputError::new("serial", what, help));
-        let held = ledger.certificate(&serial).ok_or_else(|| {
+        let held = standing.and_then(|standing| standing.certificate(&serial)).ok_or_else(|| {
             let what = format!("`{}` issued no certificate `{serial}`", authority.name());
             unfit(what, "give the serial in hexadecimal digits, as `pkic audit query` shows it")
         })?;
@@ -113,9 +113,9 @@ impl Ca {
     /// [`IssueError`].
     pub fn sign_list(&self, authority: &Authority, act: &Act<'_>) -> Result<IssuedList, IssueError> {
         let (_at_work, now) = (self.begin(), self.now()?);
-        self.log.publish()?;
-        let ledger = Ledger::read(&self.log.reader()?, authority.name())?;
-        let revoked = ledger.revoked();
+        let ledger = self.ledger()?;
+        let standing = ledger.of(authority.name());
+        let revoked = standing.map(Standing::revoked).unwrap_or_default();
         let (index, profile) = find_profile(&self.loaded, act.profile)?;
         let (_, next_update) = draft::validity(profile, now).map_err(|error| {
             IssueError::Input(InputError::new(
@@ -124,7 +124,7 @@ impl Ca {
                 "say how long a list counts: `contents { validity <= 7d }`",
             ))
         })?;
-        let number = ledger.list_number().saturating_add(1);
+        let number = standing.map_or(0, Standing::list_number).saturating_add(1);
         let input =
             ListInput { issuer: authority.read(), number, this_update: now, next_update, revoked: &revoked };
         let draft = crl::draft(&input).map_err(|error| IssueError::Encoding(error.to_string()))?;
@@ -163,6 +163,7 @@ impl Ca {
         let mut entry = self.entry("list-intent", Part::Opens, now, spends, json(&intent)?);
         entry.objects.push(issuer);
         let Written { index, .. } = self.log.append_beside(entry, particulars)?;
+        drop(ledger);
         let signed = (|| {
             let tbs = permit.spend(self.outside.now()).map_err(IssueError::Expired)?;
             let signature = authority.sign(tbs.as_bytes())?;

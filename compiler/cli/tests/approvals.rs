@@ -17,6 +17,14 @@ profile vetted refines server {
         subject.common-name ?
     }
 }
+
+/// What two people agreed to revoke, and the list of it.
+profile vetted-revocation refines revocation {
+    approve 2 of officers
+}
+profile vetted-list refines revocation-list {
+    approve 2 of officers
+}
 ";
 
 fn ssh_keygen(work: &Work, arguments: &[&str]) {
@@ -136,6 +144,57 @@ fn what_is_no_approval_of_two_others_issues_nothing() {
     unfit(1, &format!("--csr s.csr --requester carol.json {signed}"), "the requester that was approved is");
     unfit(2, &format!("{order} {alice} {bob} --operation renew"), "the operation that was approved is");
     unfit(3, &format!("{order} {alice} {bob}"), "the approval ended at 2026-12-02T08:00:00Z");
+}
+
+#[test]
+fn people_approve_what_is_revoked_and_the_list_that_says_so() {
+    let work = lab("revoke");
+    let (code, text) = work.pkic("issue --profile server --at 2026-12-01T08:00:00Z --csr s.csr -o s.pem");
+    assert_eq!(code, 0, "{text}");
+    let at = "--authority bench.issuing --requester unit.json --at 2026-12-01T09";
+    let revoke = format!("revoke --profile vetted-revocation --cert s.pem {at}:00:00Z");
+    let list = |minute: u8| format!("crl-sign --profile vetted-list -o list.pem {at}:{minute:02}:00Z");
+    // Nothing is revoked yet: the list of that is another one than the list of later.
+    let (code, text) = work.pkic(&format!("{} --ask-approval early.txt", list(0)));
+    assert_eq!(code, 1, "{text}");
+    let early = format!(
+        "--approval early.txt {} {}",
+        sign(&work, "alice", "early.txt"),
+        sign(&work, "bob", "early.txt")
+    );
+
+    let (code, text) = work.pkic(&format!("{revoke} --ask-approval r.txt"));
+    assert!(code == 1 && text.contains("nothing was signed") && text.contains("operation: revoke"), "{text}");
+    let (alice, bob) = (sign(&work, "alice", "r.txt"), sign(&work, "bob", "r.txt"));
+    let (code, text) = work.pkic(&format!("{revoke} --approval r.txt {alice}"));
+    assert!(code == 1 && text.contains("approve 2 of officers"), "{text}");
+    let (code, text) = work.pkic(&format!("{revoke} --approval r.txt {alice} {bob}"));
+    assert!(code == 0 && text.contains("revoked"), "{text}");
+
+    let (code, text) = work.pkic(&format!("{} {early}", list(1)));
+    assert!(code == 2 && text.contains("the request that was approved is"), "{text}");
+    let (code, text) = work.pkic(&format!("{} --ask-approval l.txt", list(2)));
+    assert_eq!(code, 1, "{text}");
+    // What they approve can be read, and its digest is that of the text.
+    let said = std::fs::read_to_string(work.0.join("l.txt.list")).unwrap();
+    let [head, issuer, number, revoked] = said.lines().collect::<Vec<_>>()[..] else { panic!("{said}") };
+    assert!(
+        head == "pkic list 1" && issuer.starts_with("issuer: sha256:") && number == "number: 1",
+        "{said}"
+    );
+    assert!(
+        revoked.starts_with("revoked: ") && revoked.ends_with(" 2026-12-01T09:00:00Z unspecified"),
+        "{said}"
+    );
+    let digest = String::from_utf8(work.openssl("dgst -sha256 -r l.txt.list")).unwrap();
+    let approved = std::fs::read_to_string(work.0.join("l.txt")).unwrap();
+    assert!(approved.contains(digest.split(' ').next().unwrap()), "{digest}: {approved}");
+    // Minutes later it is the same list, though its moment is another.
+    let signed =
+        format!("--approval l.txt {} {}", sign(&work, "alice", "l.txt"), sign(&work, "bob", "l.txt"));
+    let (code, text) = work.pkic(&format!("{} {signed}", list(30)));
+    assert!(code == 0 && text.contains("list 1 with 1 certificates"), "{text}");
+    work.openssl("crl -in list.pem -CAfile issuing.pem -noout -verify");
 }
 
 /// Nobody is asked to approve what approvals do not mend, nor for somebody unknown.

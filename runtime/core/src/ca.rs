@@ -43,7 +43,7 @@ mod predecessor;
 mod revocation;
 mod transparency;
 
-pub use approval::Signed;
+pub use approval::{Asking, Signed};
 pub use founding::{Founding, request_of};
 pub use revocation::{Act, IssuedList};
 

@@ -115,6 +115,21 @@ pub struct ListInput<'a> {
     pub revoked: &'a [Revoked],
 }
 
+/// What a list says besides its times, for people who approve it: the same as long as nothing more is revoked, or listed.
+/// A line for the issuer's key, one for the number, and one for each certificate, by serial number.
+pub fn text(issuer_spki: Sha256Digest, number: u64, revoked: &[Revoked]) -> String {
+    let mut lines: Vec<String> = revoked
+        .iter()
+        .map(|revoked| {
+            let serial: String = revoked.serial.iter().map(|octet| format!("{octet:02x}")).collect();
+            let reason = revoked.reason.map_or("unspecified", Reason::name);
+            format!("revoked: {serial} {} {reason}\n", format_date(revoked.at))
+        })
+        .collect();
+    lines.sort_unstable();
+    format!("pkic list 1\nissuer: {issuer_spki}\nnumber: {number}\n{}", lines.concat())
+}
+
 /// Why no list can be made.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ListError {

@@ -26,7 +26,7 @@ pub use crate::authority::{Authority, AuthorityError};
 pub use crate::authorize::{Refusal, authorize};
 pub use crate::bundle::{self, BundleError, Loaded, Trust, Unsigned};
 pub use crate::ca::{
-    Act, Ca, Founding, IssueError, Issued, IssuedList, Order, Outside, Place, Signed, request_of,
+    Act, Asking, Ca, Founding, IssueError, Issued, IssuedList, Order, Outside, Place, Signed, request_of,
 };
 pub use crate::decide::decide;
 pub use crate::input::{Given, InputError, Speaker};

@@ -32,6 +32,14 @@ pub(crate) struct Approvals {
     pub(crate) exception: Vec<String>,
 }
 
+/// What people are to sign.
+#[derive(Debug, Args)]
+pub(crate) struct Asking {
+    /// Where approvals alone are missing, write the text that people sign to this file, which must be new
+    #[arg(long, value_name = "FILE", conflicts_with = "approval")]
+    pub(crate) ask_approval: Option<PathBuf>,
+}
+
 /// `pkic issue`.
 #[derive(Debug, Args)]
 pub(crate) struct Issue {
@@ -44,9 +52,8 @@ pub(crate) struct Issue {
     pub(crate) previous: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) approvals: Approvals,
-    /// Where approvals alone are missing, write the text that people sign to this file, which must be new
-    #[arg(long, value_name = "FILE", conflicts_with = "approval")]
-    pub(crate) ask_approval: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) asking: Asking,
     /// Where the certificate goes, in PEM; its receipt goes beside it, with `.tlog-proof` and `.entry` after the name
     #[arg(short, long, value_name = "FILE")]
     pub(crate) output: PathBuf,
@@ -109,6 +116,8 @@ pub(crate) struct Revoke {
     #[command(flatten)]
     pub(crate) approvals: Approvals,
     #[command(flatten)]
+    pub(crate) asking: Asking,
+    #[command(flatten)]
     pub(crate) deployed: Deployed,
 }
 
@@ -126,6 +135,8 @@ pub(crate) struct CrlSign {
     pub(crate) requester: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) approvals: Approvals,
+    #[command(flatten)]
+    pub(crate) asking: Asking,
     /// Where the list goes, in PEM
     #[arg(short, long, value_name = "FILE")]
     pub(crate) output: PathBuf,

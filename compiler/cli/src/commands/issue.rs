@@ -11,7 +11,7 @@ use crate::{files, pem};
 use pkic_runtime::approvals::{ApprovalRequest, NAMESPACE};
 use pkic_runtime::authority::Authority;
 use pkic_runtime::authorize::Refusal;
-use pkic_runtime::ca::{IssueError, Issued, Order};
+use pkic_runtime::ca::{Asking, IssueError, Issued, Order};
 use pkic_runtime::report::Report;
 use pkic_vocab::time::DAY_S;
 use serde::Serialize;
@@ -73,12 +73,8 @@ pub(crate) fn run(arguments: &Issue, world: World) -> Outcome {
             predecessor: previous.as_ref(),
         };
         let issued = running.ca.issue(&authority, &order);
-        let asked = match (&issued, &arguments.ask_approval) {
-            (Err(IssueError::Refused(refusal, _)), Some(file)) => {
-                ask(&running, &authority, &order, refusal, file)?
-            }
-            _ => None,
-        };
+        let asked =
+            ask(&running, &authority, Asking::Order(&order), issued.as_ref().err(), &arguments.asking)?;
         Ok::<_, Failure>((issued, asked))
     });
     match carried? {
@@ -93,19 +89,22 @@ pub(super) struct Asked {
     file: PathBuf,
 }
 
-/// Writes the text that people sign, where an order lacks approvals alone: to a new file, for one that is there may be
-/// signed already.
-fn ask(
+/// Writes the text that people sign, where it is wanted and approvals alone are missing: to a new file, for one that is
+/// there may be signed already.
+pub(super) fn ask(
     running: &Running,
     authority: &Authority,
-    order: &Order<'_>,
-    refusal: &Refusal,
-    file: &Path,
+    asking: Asking<'_>,
+    error: Option<&IssueError>,
+    arguments: &crate::cli::ca::Asking,
 ) -> Result<Option<Asked>, Failure> {
-    let wanted = running.ca.approval_request(authority, order, refusal, APPROVAL_SPAN_S);
+    let (Some(IssueError::Refused(refusal, _)), Some(file)) = (error, &arguments.ask_approval) else {
+        return Ok(None);
+    };
+    let wanted = running.ca.approval_request(authority, asking, refusal, APPROVAL_SPAN_S);
     let Some(request) = wanted.map_err(|error| failure(&error))? else { return Ok(None) };
     files::write_new(file, &request.text())?;
-    Ok(Some(Asked { request, file: file.to_path_buf() }))
+    Ok(Some(Asked { request, file: file.clone() }))
 }
 
 /// Writes certificate and receipt, and says so.
@@ -172,6 +171,11 @@ pub(super) fn refused(error: IssueError, asked: Option<&Asked>, format: ShowForm
 }
 
 impl Asked {
+    /// Where the text is.
+    pub(super) fn file(&self) -> &Path {
+        &self.file
+    }
+
     fn show(&self, page: &mut Page) {
         let (file, digest) = (inert(&files::shown(&self.file)), self.request.digest());
         page.gap();
@@ -181,11 +185,11 @@ impl Asked {
         page.gap();
         page.line(format_args!("each signs it, and the next call brings what they signed"));
         page.line(format_args!("  ssh-keygen -Y sign -f KEY -n {NAMESPACE} {file}"));
-        page.line(format_args!("  pkic issue … --approval {file} --approval-signature {file}.sig"));
+        page.line(format_args!("  pkic … --approval {file} --approval-signature {file}.sig"));
     }
 }
 
-fn beside(output: &Path, ending: &str) -> PathBuf {
+pub(super) fn beside(output: &Path, ending: &str) -> PathBuf {
     let mut name = output.as_os_str().to_owned();
     name.push(".");
     name.push(ending);

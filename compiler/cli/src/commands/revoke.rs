@@ -1,15 +1,15 @@
 //! `pkic revoke` and `pkic crl-sign`: certificates that count no more, and the list that says so.
 use crate::World;
-use crate::ca::{Running, SignedFiles};
+use crate::ca::{Running, SignedFiles, failure};
 use crate::cli::ShowFormat;
 use crate::cli::ca::{CrlSign, Revoke};
-use crate::commands::issue::refused;
+use crate::commands::issue::{ask, beside, refused};
 use crate::failure::{Exit, Failure};
 use crate::output::{Answer, Outcome, Page};
 use crate::suggest::nearest;
 use crate::{files, inputs, pem};
 use pkic_facts::certificate::Certificate;
-use pkic_runtime::ca::Act;
+use pkic_runtime::ca::{Act, Asking};
 use pkic_runtime::crl::Reason;
 use pkic_runtime::input::Speaker;
 use pkic_vocab::limits;
@@ -49,11 +49,14 @@ pub(crate) fn revoke(arguments: &Revoke, world: World) -> Outcome {
     let authority = running.authority(Some(&arguments.authority), &arguments.profile)?;
     let done = signed.with(|signed| {
         let act = Act { profile: &arguments.profile, requester: &requester, signed };
-        running.ca.revoke(&authority, &act, &serial, reason)
+        let done = running.ca.revoke(&authority, &act, &serial, reason);
+        let asking = Asking::Revoke(&act, &serial);
+        let asked = ask(&running, &authority, asking, done.as_ref().err(), &arguments.asking)?;
+        Ok::<_, Failure>((done, asked))
     });
-    let index = match done {
-        Ok(index) => index,
-        Err(error) => return refused(error, None, arguments.deployed.format),
+    let index = match done? {
+        (Ok(index), _) => index,
+        (Err(error), asked) => return refused(error, asked.as_ref(), arguments.deployed.format),
     };
     if arguments.deployed.format == ShowFormat::Json {
         return Answer::json(&Revoked { version: 1, serial, index }, Exit::Holds);
@@ -71,11 +74,17 @@ pub(crate) fn crl_sign(arguments: &CrlSign, world: World) -> Outcome {
     let authority = running.authority(Some(&arguments.authority), &arguments.profile)?;
     let done = signed.with(|signed| {
         let act = Act { profile: &arguments.profile, requester: &requester, signed };
-        running.ca.sign_list(&authority, &act)
+        let done = running.ca.sign_list(&authority, &act);
+        let asked = ask(&running, &authority, Asking::List(&act), done.as_ref().err(), &arguments.asking)?;
+        if let Some(asked) = &asked {
+            let text = running.ca.list_text(&authority).map_err(|error| failure(&error))?;
+            files::write_new(&beside(asked.file(), "list"), &text)?;
+        }
+        Ok::<_, Failure>((done, asked))
     });
-    let issued = match done {
-        Ok(issued) => issued,
-        Err(error) => return refused(error, None, arguments.deployed.format),
+    let issued = match done? {
+        (Ok(issued), _) => issued,
+        (Err(error), asked) => return refused(error, asked.as_ref(), arguments.deployed.format),
     };
     files::write_atomically(&arguments.output, pem::encode("X509 CRL", &issued.list).as_bytes())?;
     let (list, index) = (files::shown(&arguments.output), issued.receipt.index());

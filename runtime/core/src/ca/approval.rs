@@ -1,5 +1,5 @@
 //! Approvals and exceptions of one order, as its decision takes them and its record spends them.
-use super::{Ca, IssueError, Order};
+use super::{Act, Ca, IssueError, Order};
 use crate::approvals::{self, ApprovalId, ApprovalRequest, Asked, Void, exception};
 use crate::authority::Authority;
 use crate::authorize::Refusal;
@@ -29,6 +29,17 @@ pub(super) struct Subject<'a> {
     pub(super) request: Sha256Digest,
     pub(super) evidence: Vec<Sha256Digest>,
     pub(super) requester: &'a Given,
+}
+
+/// What people are to approve.
+#[derive(Debug, Clone, Copy)]
+pub enum Asking<'a> {
+    /// That an order is issued.
+    Order(&'a Order<'a>),
+    /// That the certificate of that serial number, in hexadecimal digits, is revoked.
+    Revoke(&'a Act<'a>, &'a str),
+    /// That the list of what is revoked now is signed: [`Ca::list_text`].
+    List(&'a Act<'a>),
 }
 
 impl<'a> Subject<'a> {
@@ -103,19 +114,25 @@ impl Approved<'_> {
 }
 
 impl Ca {
-    /// The text that people sign so that an order which was refused can be permitted: with a fresh id, to count for so
-    /// many seconds from now. Nothing where the order lacks something that nobody can approve.
+    /// The text that people sign so that what was refused can be permitted: with a fresh id, to count for so many seconds
+    /// from now. Nothing where something lacks that nobody can approve.
     ///
     /// # Errors
-    /// [`IssueError::Input`] where nobody vouches for a requester, or the text cannot say what is asked.
+    /// [`IssueError::Input`] where nobody vouches for a requester, or the text cannot say what is asked; as the act
+    /// itself.
     pub fn approval_request(
         &self,
         authority: &Authority,
-        order: &Order<'_>,
+        asking: Asking<'_>,
         refusal: &Refusal,
         span_s: i64,
     ) -> Result<Option<ApprovalRequest>, IssueError> {
-        let (_, profile) = find_profile(&self.loaded, order.profile)?;
+        let (profile, subject) = match asking {
+            Asking::Order(order) => (order.profile, Subject::of(order)),
+            Asking::Revoke(act, serial) => (act.profile, self.revoking(authority, act, serial)?),
+            Asking::List(act) => (act.profile, self.listing(authority, act)?),
+        };
+        let (_, profile) = find_profile(&self.loaded, profile)?;
         let program = self.loaded.program();
         let asked_of_people = |failing: &String| {
             let mut of_profile = profile.requirements.iter().filter_map(|id| program.requirement(*id));
@@ -128,7 +145,7 @@ impl Ca {
         }
         let mut id = [0u8; 16];
         self.random(&mut id)?;
-        let asked = self.asked(authority, profile, &Subject::of(order));
+        let asked = self.asked(authority, profile, &subject);
         let not_after = self.now()?.saturating_add(span_s);
         Ok(Some(ApprovalRequest::new(ApprovalId(id), asked, not_after)?))
     }

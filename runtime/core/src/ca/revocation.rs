@@ -8,7 +8,7 @@ use crate::crl::{self, ListInput, Reason};
 use crate::decide::find_profile;
 use crate::draft;
 use crate::input::{Given, InputError};
-use crate::ledger::{LedgerError, Standing, State};
+use crate::ledger::{Certified, LedgerError, Standing, State};
 use crate::record::{self, Decided, ListIntent, Revocation, SALT_LEN_BYTES};
 use pkic_audit::{Beside, Part, Receipt, Written};
 use pkic_facts::crypto::Sha256Digest;
@@ -64,14 +64,7 @@ impl Ca {
         let ledger = self.ledger()?;
         let standing = ledger.of(authority.name());
         let serial = serial.to_ascii_lowercase();
-        let unfit = |what: String, help: &str| IssueError::Input(InputError::new("serial", what, help));
-        let held = standing.and_then(|standing| standing.certificate(&serial)).ok_or_else(|| {
-            let what = format!("`{}` issued no certificate `{serial}`", authority.name());
-            unfit(what, "give the serial in hexadecimal digits, as `pkic audit query` shows it")
-        })?;
-        if let State::Revoked { .. } = held.state {
-            return Err(unfit(format!("`{serial}` is revoked already"), "nothing is left to do"));
-        }
+        let held = revocable(standing, authority, &serial)?;
         let status = Words::Status.word("valid").map(Value::Word);
         let facts = [
             status.map(|status| ("predecessor.status", status)),
@@ -80,14 +73,11 @@ impl Ca {
         let predecessor = Predecessor { facts: facts.into_iter().flatten().collect() };
         let mut salt = [0u8; SALT_LEN_BYTES];
         self.random(&mut salt)?;
-        let (operation, request) =
-            (operation("revoke")?, held.certificate.unwrap_or_else(|| Sha256Digest::of(serial.as_bytes())));
         let (index, profile) = find_profile(&self.loaded, act.profile)?;
-        let requester = act.requester;
-        let subject = Subject { operation, request, evidence: Vec::new(), requester };
+        let (subject, requester) = (revoking(act, held, &serial)?, act.requester);
         let approved = self.approved(authority, profile, &subject, &act.signed, now)?;
         let work = Work { authority, approved: &approved, predecessor: &predecessor, salt: &salt, now };
-        let ask = approved.ask(index, self.authority_index(authority), operation);
+        let ask = approved.ask(index, self.authority_index(authority), subject.operation);
         let decision =
             acts::authorize_revocation(&self.loaded, requester, &predecessor, authority.issuer(), &ask, now);
         let account = decision.map_err(|refusal| self.refuse_act(refusal, act.profile, &work))?;
@@ -124,19 +114,17 @@ impl Ca {
                 "say how long a list counts: `contents { validity <= 7d }`",
             ))
         })?;
-        let number = standing.map_or(0, Standing::list_number).saturating_add(1);
+        let number = next_number(standing);
         let input =
             ListInput { issuer: authority.read(), number, this_update: now, next_update, revoked: &revoked };
         let draft = crl::draft(&input).map_err(|error| IssueError::Encoding(error.to_string()))?;
         let mut salt = [0u8; SALT_LEN_BYTES];
         self.random(&mut salt)?;
-        let (operation, request) = (operation("crl-sign")?, draft.digest());
-        let requester = act.requester;
-        let subject = Subject { operation, request, evidence: Vec::new(), requester };
+        let subject = listing(act, &crl::text(authority.issuer().spki(), number, &revoked))?;
         let approved = self.approved(authority, profile, &subject, &act.signed, now)?;
         let predecessor = Predecessor::NONE;
         let work = Work { authority, approved: &approved, predecessor, salt: &salt, now };
-        let ask = approved.ask(index, self.authority_index(authority), operation);
+        let ask = approved.ask(index, self.authority_index(authority), subject.operation);
         let program = self.loaded.program();
         let signer = authority.signer_facts(program, &self.trusted, &salt, now)?;
         let permit =
@@ -174,6 +162,35 @@ impl Ca {
         Ok(IssuedList { list, number, count: revoked.len(), receipt: self.log.receipt(index)? })
     }
 
+    /// What the next list of an authority says, besides its times: what people approve.
+    ///
+    /// # Errors
+    /// [`IssueError::Log`], [`IssueError::Encoding`].
+    pub fn list_text(&self, authority: &Authority) -> Result<String, IssueError> {
+        let ledger = self.ledger()?;
+        let standing = ledger.of(authority.name());
+        let revoked = standing.map(Standing::revoked).unwrap_or_default();
+        Ok(crl::text(authority.issuer().spki(), next_number(standing), &revoked))
+    }
+
+    pub(super) fn revoking<'a>(
+        &self,
+        authority: &Authority,
+        act: &Act<'a>,
+        serial: &str,
+    ) -> Result<Subject<'a>, IssueError> {
+        let (ledger, serial) = (self.ledger()?, serial.to_ascii_lowercase());
+        revoking(act, revocable(ledger.of(authority.name()), authority, &serial)?, &serial)
+    }
+
+    pub(super) fn listing<'a>(
+        &self,
+        authority: &Authority,
+        act: &Act<'a>,
+    ) -> Result<Subject<'a>, IssueError> {
+        listing(act, &self.list_text(authority)?)
+    }
+
     /// Puts a refusal into the record.
     fn refuse_act(&self, mut refusal: Box<Refusal>, profile: &str, work: &Work<'_>) -> IssueError {
         match self.record_refusal(&mut refusal, profile, None, work) {
@@ -181,6 +198,40 @@ impl Ca {
             Err(error) => error,
         }
     }
+}
+
+/// A certificate that can be revoked.
+fn revocable<'a>(
+    standing: Option<&'a Standing>,
+    authority: &Authority,
+    serial: &str,
+) -> Result<&'a Certified, IssueError> {
+    let unfit = |what: String, help: &str| IssueError::Input(InputError::new("serial", what, help));
+    let held = standing.and_then(|standing| standing.certificate(serial)).ok_or_else(|| {
+        let what = format!("`{}` issued no certificate `{serial}`", authority.name());
+        unfit(what, "give the serial in hexadecimal digits, as `pkic audit query` shows it")
+    })?;
+    match held.state {
+        State::Revoked { .. } => {
+            Err(unfit(format!("`{serial}` is revoked already"), "nothing is left to do"))
+        }
+        _ => Ok(held),
+    }
+}
+
+fn revoking<'a>(act: &Act<'a>, held: &Certified, serial: &str) -> Result<Subject<'a>, IssueError> {
+    let request = held.certificate.unwrap_or_else(|| Sha256Digest::of(serial.as_bytes()));
+    let (operation, requester) = (operation("revoke")?, act.requester);
+    Ok(Subject { operation, request, evidence: Vec::new(), requester })
+}
+
+fn listing<'a>(act: &Act<'a>, text: &str) -> Result<Subject<'a>, IssueError> {
+    let (operation, request) = (operation("crl-sign")?, Sha256Digest::of(text.as_bytes()));
+    Ok(Subject { operation, request, evidence: Vec::new(), requester: act.requester })
+}
+
+fn next_number(standing: Option<&Standing>) -> u64 {
+    standing.map_or(0, Standing::list_number).saturating_add(1)
 }
 
 fn operation(name: &'static str) -> Result<Word, IssueError> {

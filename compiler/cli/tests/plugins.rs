@@ -205,12 +205,18 @@ profile token {
         settings("plugins = [\"piv.wasm\"]");
         let (code, text) = work.pkic(issue);
         assert_eq!(code, 0, "{text}");
-        let permitted = &json(&text)["decision"];
+        let issued = json(&text);
+        let permitted = &issued["decision"];
         assert_eq!(permitted["inputs"]["plugins"], serde_json::json!([module]), "{text}");
         work.openssl("verify -x509_strict -CAfile root.pem -untrusted issuing.pem own.pem");
         let (code, text) = work.pkic("audit prove --cert own.pem --format json");
         assert_eq!(code, 0, "{text}");
         assert!(text.contains("se.token") && text.contains(&module), "{text}");
+        // The log keeps the module, and a replay runs it again, without the deployment's.
+        settings("");
+        let (code, text) = work.pkic(&format!("replay {} --format json", issued["index"]));
+        let replayed = json(&text);
+        assert!(code == 0 && replayed["level"] == 2 && replayed["holds"] == true, "{text}");
         let (_, hex) = module.split_once(':').unwrap();
         let kept = std::process::Command::new("grep")
             .args(["-rlaF", "pkic_abi_version", "log"])

@@ -4,6 +4,7 @@ use crate::cli::ShowFormat;
 use crate::cli::ca::Replay;
 use crate::failure::{Exit, Failure};
 use crate::output::{Answer, Outcome, Page, inert};
+use crate::plugins;
 use crate::records::Opened;
 use pkic_facts::crypto::Sha256Digest;
 use pkic_runtime::record::{Level, Recorded, replay};
@@ -34,13 +35,14 @@ pub(crate) fn run(arguments: &Replay, world: World) -> Outcome {
     let issuer = opened.object(issuance.index, &issuance.intent.issuer, "the issuer's certificate")?;
     let particulars = opened.particulars(&issuance)?;
     let objects = |digest: &Sha256Digest| opened.reader.object(digest).map_err(|error| error.to_string());
+    let plugins = plugins::kept(particulars.as_ref(), &objects)?;
     let recorded = Recorded {
         loaded: &loaded,
         intent: &issuance.intent,
         particulars: particulars.as_ref(),
         issuer: &issuer,
         objects: &objects,
-        plugins: &[],
+        plugins: &plugins::borrowed(&plugins),
     };
     let replayed =
         replay(&recorded).map_err(|what| Failure::usage(format!("entry {}: {what}", issuance.index)))?;

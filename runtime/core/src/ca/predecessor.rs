@@ -7,6 +7,7 @@ use crate::ledger::{Certified, Ledger, State};
 use crate::name;
 use pkic_facts::certificate::Certificate;
 use pkic_facts::crypto::Sha256Digest;
+use pkic_vocab::hex::Hex;
 use pkic_vocab::words::Words;
 use pkic_vocab::{Value, Word};
 
@@ -40,7 +41,7 @@ impl Ca {
         }
         self.log.publish()?;
         let ledger = Ledger::read(&self.log.reader()?, authority.name())?;
-        let serial: String = certificate.tbs().serial().iter().map(|octet| format!("{octet:02x}")).collect();
+        let serial = Hex(certificate.tbs().serial()).to_string();
         let digest = Sha256Digest::of(certificate.raw());
         let is_it = |held: &&Certified| held.certificate == Some(digest);
         let held = ledger.certificate(&serial).filter(is_it).ok_or_else(|| {

@@ -211,13 +211,16 @@ fn a_journal_is_cut_and_changed_at_every_byte() {
         Ok((replay.entries.len(), replay.torn))
     };
     assert_eq!(read(&whole).unwrap(), (4, false));
+    let roomy = |bytes: &[u8]| [bytes, &[0; 300]].concat();
+    assert_eq!(read(&roomy(&whole)).unwrap(), (4, false));
     for cut in head.len()..whole.len() {
         let (end, count) = ends.iter().rev().copied().find(|(end, _)| *end <= cut).unwrap();
         assert_eq!(read(&whole[..cut]).unwrap(), (count, cut != end), "cut at {cut}");
+        assert_eq!(read(&roomy(&whole[..cut])).unwrap(), (count, cut != end), "cut at {cut}, with room");
     }
     let last = ends[2].0;
-    for at in 0..whole.len() {
-        let mut changed = whole.clone();
+    for (at, is_roomy) in (0..whole.len()).flat_map(|at| [(at, false), (at, true)]) {
+        let mut changed = if is_roomy { roomy(&whole) } else { whole.clone() };
         changed[at] ^= 0x40;
         match read(&changed) {
             Err(LogError::Damaged { .. }) => {}

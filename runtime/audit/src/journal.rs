@@ -4,6 +4,8 @@
 //! A batch is acknowledged once its record is synchronised, and the next record is begun only then. So an incomplete
 //! record can be nothing but the last one, which nobody was told of; anything else that does not read is damage, and is
 //! told. The check value of a record is over the hashes of its entries, which the tree needs anyway.
+//!
+//! Behind the records may be zeros: room for the next ones, which is no record and no damage. No record begins with one.
 use crate::beside::Beside;
 use crate::error::LogError;
 use crate::tile::push_entry;
@@ -90,6 +92,8 @@ pub(crate) fn record(salt: Salt, first_index: u64, batch: &[Waiting]) -> Option<
 pub(crate) struct Replay {
     /// The entries after the base, in order.
     pub(crate) entries: Vec<Waiting>,
+    /// Length of the records that have them.
+    pub(crate) len_bytes: usize,
     /// Whether a record follows that was never finished.
     pub(crate) torn: bool,
 }
@@ -113,35 +117,38 @@ pub(crate) fn replay(
     salt: Salt,
     first_index: u64,
 ) -> Result<Replay, LogError> {
+    let len_bytes = records.len();
     let mut entries: Vec<Waiting> = Vec::new();
-    while !records.is_empty() {
+    while !is_room(records) {
         let index = first_index.saturating_add(entries.len() as u64);
         let Some((found, len, rest)) = record_head(records, salt) else {
             let later = (1..records.len()).filter_map(|from| record_head(records.get(from..)?, salt));
             if later.into_iter().any(|(found, ..)| found > index) {
                 return Err(damaged(path, "a record does not read, and others follow"));
             }
-            return Ok(Replay { entries, torn: true });
+            break;
         };
         if found != index {
             return Err(damaged(path, "a record is missing"));
         }
-        let Some((body, rest)) = rest.split_at_checked(len) else {
-            return Ok(Replay { entries, torn: true });
-        };
-        let Some((check, rest)) = rest.split_first_chunk::<CHECK_LEN_BYTES>() else {
-            return Ok(Replay { entries, torn: true });
-        };
+        let Some((body, rest)) = rest.split_at_checked(len) else { break };
+        let Some((check, rest)) = rest.split_first_chunk::<CHECK_LEN_BYTES>() else { break };
         let Some(batch) = read_body(body).filter(|batch| check_of(salt, index, batch) == *check) else {
-            if rest.is_empty() {
-                return Ok(Replay { entries, torn: true });
+            if is_room(rest) {
+                break;
             }
             return Err(damaged(path, "a record was changed, and others follow"));
         };
         entries.extend(batch);
         records = rest;
     }
-    Ok(Replay { entries, torn: false })
+    // What follows and is no room is a record that was never finished.
+    let len_bytes = len_bytes.saturating_sub(records.len());
+    Ok(Replay { entries, len_bytes, torn: !is_room(records) })
+}
+
+fn is_room(bytes: &[u8]) -> bool {
+    bytes.iter().all(|byte| *byte == 0)
 }
 
 /// Index of the first entry, length of the body and what follows, where a record begins here.

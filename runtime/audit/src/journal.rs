@@ -21,6 +21,8 @@ const MAGIC: [u8; 4] = *b"PKJR";
 const CHECK_LEN_BYTES: usize = 16;
 /// Octets of a record before its body: magic, length of the body, index of the first entry, check value.
 const RECORD_HEAD_LEN_BYTES: usize = 4 + 8 + 8 + CHECK_LEN_BYTES;
+/// Octets of a record that say how long an entry is, and what stands beside it.
+const LENGTHS_LEN_BYTES: usize = 2 + 4;
 /// Bytes of a journal that is read: far above where a new one is begun.
 pub(crate) const JOURNAL_LEN_BYTES_MAX: usize = 1 << 30;
 
@@ -69,20 +71,21 @@ fn check_of(salt: Salt, first_index: u64, batch: &[Waiting]) -> [u8; CHECK_LEN_B
 
 /// The record of a batch; nothing where an entry is too long.
 pub(crate) fn record(salt: Salt, first_index: u64, batch: &[Waiting]) -> Option<Vec<u8>> {
-    let len_bytes =
-        batch.iter().map(|waiting| waiting.entry.len().saturating_add(waiting.beside.bytes().len()));
-    let mut body = Vec::with_capacity(len_bytes.sum::<usize>().saturating_add(batch.len().saturating_mul(6)));
-    for Waiting { entry, beside, .. } in batch {
-        push_entry(&mut body, entry)?;
-        body.extend_from_slice(&u32::try_from(beside.bytes().len()).ok()?.to_be_bytes());
-        body.extend_from_slice(beside.bytes());
-    }
-    let mut record = MAGIC.to_vec();
-    record.extend_from_slice(&(body.len() as u64).to_be_bytes());
+    let body_len_bytes = batch.iter().try_fold(0usize, |len, Waiting { entry, beside, .. }| {
+        len.checked_add(LENGTHS_LEN_BYTES)?.checked_add(entry.len())?.checked_add(beside.bytes().len())
+    })?;
+    let around_len_bytes = RECORD_HEAD_LEN_BYTES.checked_add(CHECK_LEN_BYTES)?;
+    let mut record = Vec::with_capacity(body_len_bytes.checked_add(around_len_bytes)?);
+    record.extend_from_slice(&MAGIC);
+    record.extend_from_slice(&(body_len_bytes as u64).to_be_bytes());
     record.extend_from_slice(&first_index.to_be_bytes());
     let check = salt.check([&record, &[]]);
     record.extend_from_slice(&check);
-    record.append(&mut body);
+    for Waiting { entry, beside, .. } in batch {
+        push_entry(&mut record, entry)?;
+        record.extend_from_slice(&u32::try_from(beside.bytes().len()).ok()?.to_be_bytes());
+        record.extend_from_slice(beside.bytes());
+    }
     record.extend_from_slice(&check_of(salt, first_index, batch));
     Some(record)
 }

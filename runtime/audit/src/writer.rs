@@ -221,12 +221,12 @@ impl Writer {
         }
         let head = Arc::new(self.head());
         for tile in &head.tiles {
-            if !self.base_has(tile.level, tile.index, tile.hashes().len()) {
+            if !self.has(tile.level, tile.index, tile.hashes().len()) {
                 self.put(&tile.path(), &tile.encode())?;
             }
         }
         let last = head.size / TILE_WIDTH as u64;
-        let width = tile_width(0, last, head.size).filter(|width| !self.base_has(0, last, *width));
+        let width = tile_width(0, last, head.size).filter(|width| !self.has(0, last, *width));
         if let Some(width) = width {
             let bundle = std::mem::take(&mut self.bundle);
             self.put(&tile_path(None, last, width), &bundle)?;
@@ -237,10 +237,10 @@ impl Writer {
         self.remove_partial()
     }
 
-    /// Whether what the journal is over has this very tile. It was synchronised and must stay as it is: a new file in its
-    /// place would not be.
-    fn base_has(&self, level: u32, index: u64, width: usize) -> bool {
-        tile_width(level, index, self.base) == Some(width)
+    /// Whether this very tile was published. What the journal is over was synchronised as well and must stay as it is: a
+    /// new file in its place would not be.
+    fn has(&self, level: u32, index: u64, width: usize) -> bool {
+        [self.base, self.published.size].map(|size| tile_width(level, index, size)).contains(&Some(width))
     }
 
     /// Publishes, synchronises everything, and begins a new journal.

@@ -9,6 +9,7 @@ extern crate alloc;
 pub mod basis;
 pub mod catalogue;
 pub mod fields;
+pub mod hex;
 pub mod limits;
 pub mod names;
 pub mod obligations;

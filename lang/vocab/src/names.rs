@@ -155,11 +155,13 @@ impl fmt::Display for Dn {
                     if index == 0 { "" } else { "+" },
                     short.map_or(attribute.oid.as_str(), |(name, _)| name)
                 )?;
-                for c in attribute.value.chars() {
-                    if matches!(c, ',' | '+' | '"' | '\\' | '<' | '>' | ';' | '=') {
-                        f.write_str("\\")?;
-                    }
-                    write!(f, "{c}")?;
+                let is_special = |c: char| matches!(c, ',' | '+' | '"' | '\\' | '<' | '>' | ';' | '=');
+                for run in attribute.value.split_inclusive(is_special) {
+                    let plain = run.strip_suffix(is_special).unwrap_or(run);
+                    let special = run.get(plain.len()..).unwrap_or_default();
+                    f.write_str(plain)?;
+                    f.write_str(if special.is_empty() { "" } else { "\\" })?;
+                    f.write_str(special)?;
                 }
             }
         }

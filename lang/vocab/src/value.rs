@@ -1,4 +1,5 @@
 //! Values of facts and constants, and how they are read from and shown as text.
+use crate::hex::Hex;
 use crate::names::{self, Dn};
 use crate::time;
 use crate::types::Type;
@@ -175,7 +176,7 @@ impl fmt::Display for Value {
             | Value::Text(text) => {
                 write!(f, "{text:?}")
             }
-            Value::Bytes(bytes) => bytes.iter().try_for_each(|byte| write!(f, "{byte:02x}")),
+            Value::Bytes(bytes) => Hex(bytes).fmt(f),
             Value::List(values) => {
                 f.write_str("[")?;
                 for (index, value) in values.iter().enumerate() {

@@ -4,6 +4,8 @@
 //! A batch is acknowledged once its record is synchronised, and the next record is begun only then. So an incomplete
 //! record can be nothing but the last one, which nobody was told of; anything else that does not read is damage, and is
 //! told. The check value of a record is over the hashes of its entries, which the tree needs anyway.
+//!
+//! Behind the records may be zeros: room for the next ones, which is no record and no damage. No record begins with one.
 use crate::beside::Beside;
 use crate::error::LogError;
 use crate::tile::push_entry;
@@ -19,6 +21,8 @@ const MAGIC: [u8; 4] = *b"PKJR";
 const CHECK_LEN_BYTES: usize = 16;
 /// Octets of a record before its body: magic, length of the body, index of the first entry, check value.
 const RECORD_HEAD_LEN_BYTES: usize = 4 + 8 + 8 + CHECK_LEN_BYTES;
+/// Octets of a record that say how long an entry is, and what stands beside it.
+const LENGTHS_LEN_BYTES: usize = 2 + 4;
 /// Bytes of a journal that is read: far above where a new one is begun.
 pub(crate) const JOURNAL_LEN_BYTES_MAX: usize = 1 << 30;
 
@@ -67,20 +71,21 @@ fn check_of(salt: Salt, first_index: u64, batch: &[Waiting]) -> [u8; CHECK_LEN_B
 
 /// The record of a batch; nothing where an entry is too long.
 pub(crate) fn record(salt: Salt, first_index: u64, batch: &[Waiting]) -> Option<Vec<u8>> {
-    let len_bytes =
-        batch.iter().map(|waiting| waiting.entry.len().saturating_add(waiting.beside.bytes().len()));
-    let mut body = Vec::with_capacity(len_bytes.sum::<usize>().saturating_add(batch.len().saturating_mul(6)));
-    for Waiting { entry, beside, .. } in batch {
-        push_entry(&mut body, entry)?;
-        body.extend_from_slice(&u32::try_from(beside.bytes().len()).ok()?.to_be_bytes());
-        body.extend_from_slice(beside.bytes());
-    }
-    let mut record = MAGIC.to_vec();
-    record.extend_from_slice(&(body.len() as u64).to_be_bytes());
+    let body_len_bytes = batch.iter().try_fold(0usize, |len, Waiting { entry, beside, .. }| {
+        len.checked_add(LENGTHS_LEN_BYTES)?.checked_add(entry.len())?.checked_add(beside.bytes().len())
+    })?;
+    let around_len_bytes = RECORD_HEAD_LEN_BYTES.checked_add(CHECK_LEN_BYTES)?;
+    let mut record = Vec::with_capacity(body_len_bytes.checked_add(around_len_bytes)?);
+    record.extend_from_slice(&MAGIC);
+    record.extend_from_slice(&(body_len_bytes as u64).to_be_bytes());
     record.extend_from_slice(&first_index.to_be_bytes());
     let check = salt.check([&record, &[]]);
     record.extend_from_slice(&check);
-    record.append(&mut body);
+    for Waiting { entry, beside, .. } in batch {
+        push_entry(&mut record, entry)?;
+        record.extend_from_slice(&u32::try_from(beside.bytes().len()).ok()?.to_be_bytes());
+        record.extend_from_slice(beside.bytes());
+    }
     record.extend_from_slice(&check_of(salt, first_index, batch));
     Some(record)
 }
@@ -90,6 +95,8 @@ pub(crate) fn record(salt: Salt, first_index: u64, batch: &[Waiting]) -> Option<
 pub(crate) struct Replay {
     /// The entries after the base, in order.
     pub(crate) entries: Vec<Waiting>,
+    /// Length of the records that have them.
+    pub(crate) len_bytes: usize,
     /// Whether a record follows that was never finished.
     pub(crate) torn: bool,
 }
@@ -113,35 +120,38 @@ pub(crate) fn replay(
     salt: Salt,
     first_index: u64,
 ) -> Result<Replay, LogError> {
+    let len_bytes = records.len();
     let mut entries: Vec<Waiting> = Vec::new();
-    while !records.is_empty() {
+    while !is_room(records) {
         let index = first_index.saturating_add(entries.len() as u64);
         let Some((found, len, rest)) = record_head(records, salt) else {
             let later = (1..records.len()).filter_map(|from| record_head(records.get(from..)?, salt));
             if later.into_iter().any(|(found, ..)| found > index) {
                 return Err(damaged(path, "a record does not read, and others follow"));
             }
-            return Ok(Replay { entries, torn: true });
+            break;
         };
         if found != index {
             return Err(damaged(path, "a record is missing"));
         }
-        let Some((body, rest)) = rest.split_at_checked(len) else {
-            return Ok(Replay { entries, torn: true });
-        };
-        let Some((check, rest)) = rest.split_first_chunk::<CHECK_LEN_BYTES>() else {
-            return Ok(Replay { entries, torn: true });
-        };
+        let Some((body, rest)) = rest.split_at_checked(len) else { break };
+        let Some((check, rest)) = rest.split_first_chunk::<CHECK_LEN_BYTES>() else { break };
         let Some(batch) = read_body(body).filter(|batch| check_of(salt, index, batch) == *check) else {
-            if rest.is_empty() {
-                return Ok(Replay { entries, torn: true });
+            if is_room(rest) {
+                break;
             }
             return Err(damaged(path, "a record was changed, and others follow"));
         };
         entries.extend(batch);
         records = rest;
     }
-    Ok(Replay { entries, torn: false })
+    // What follows and is no room is a record that was never finished.
+    let len_bytes = len_bytes.saturating_sub(records.len());
+    Ok(Replay { entries, len_bytes, torn: !is_room(records) })
+}
+
+fn is_room(bytes: &[u8]) -> bool {
+    bytes.iter().all(|byte| *byte == 0)
 }
 
 /// Index of the first entry, length of the body and what follows, where a record begins here.

@@ -111,8 +111,10 @@ impl Writer {
         let found = find_checkpoint(disk.as_ref(), dir, &key)?;
         let witnessed = read_witnessed(disk.as_ref(), dir, key.verifier())?;
         let is_current = found.as_ref() == Some(&base);
-        let journal = disk.appender(&path).map_err(LogError::io("append to", &path))?;
         let size = base.size();
+        let replay = journal::replay(&path, records, salt, size)?;
+        let journal_len_bytes = bytes.len().saturating_sub(records.len()).saturating_add(replay.len_bytes);
+        let journal = open_journal(disk.as_ref(), &path, journal_len_bytes)?;
         let published =
             Arc::new(Head { signed: OnceLock::from(signed), ..Head::new(size, *base.root(), Vec::new()) });
         let mut writer = Writer {
@@ -123,7 +125,7 @@ impl Writer {
             journal,
             beside: Shelf::default(),
             salt,
-            journal_len_bytes: bytes.len(),
+            journal_len_bytes,
             base: base.size(),
             edge: Edge::default(),
             bundle: Vec::new(),
@@ -139,7 +141,6 @@ impl Writer {
         known.extend(witnessed.map(|(_, checkpoint)| checkpoint));
         let mut opening = Opening { writer: &mut writer, index: Index::default(), known };
         opening.read_bundles(size)?;
-        let replay = journal::replay(&path, records, salt, size)?;
         for waiting in replay.entries {
             opening.take(waiting)?;
         }
@@ -222,12 +223,12 @@ impl Writer {
         }
         let head = Arc::new(self.head());
         for tile in &head.tiles {
-            if !self.base_has(tile.level, tile.index, tile.hashes().len()) {
+            if !self.has(tile.level, tile.index, tile.hashes().len()) {
                 self.put(&tile.path(), &tile.encode())?;
             }
         }
         let last = head.size / TILE_WIDTH as u64;
-        let width = tile_width(0, last, head.size).filter(|width| !self.base_has(0, last, *width));
+        let width = tile_width(0, last, head.size).filter(|width| !self.has(0, last, *width));
         if let Some(width) = width {
             let bundle = std::mem::take(&mut self.bundle);
             self.put(&tile_path(None, last, width), &bundle)?;
@@ -238,10 +239,10 @@ impl Writer {
         self.remove_partial()
     }
 
-    /// Whether what the journal is over has this very tile. It was synchronised and must stay as it is: a new file in its
-    /// place would not be.
-    fn base_has(&self, level: u32, index: u64, width: usize) -> bool {
-        tile_width(level, index, self.base) == Some(width)
+    /// Whether this very tile was published. What the journal is over was synchronised as well and must stay as it is: a
+    /// new file in its place would not be.
+    fn has(&self, level: u32, index: u64, width: usize) -> bool {
+        [self.base, self.published.size].map(|size| tile_width(level, index, size)).contains(&Some(width))
     }
 
     /// Publishes, synchronises everything, and begins a new journal.
@@ -385,6 +386,10 @@ fn begin_journal(
     let path = dir.join(JOURNAL);
     let (bytes, salt) = journal::begin(&base.encode());
     replace_for_good(disk, &path, &bytes)?;
-    let journal = disk.appender(&path).map_err(LogError::io("append to", &path))?;
+    let journal = open_journal(disk, &path, bytes.len())?;
     Ok((journal, salt, bytes.len()))
+}
+
+fn open_journal(disk: &dyn Disk, path: &Path, len_bytes: usize) -> Result<Box<dyn Appender>, LogError> {
+    disk.roomy_appender(path, len_bytes as u64).map_err(LogError::io("append to", path))
 }

@@ -7,6 +7,8 @@
 //!
 //! `cargo bench -p pkic-runtime --bench issue -- softhsm2 rsa-4096 32` runs the cases of those words, and without words
 //! all of them. `-- memory` issues 100,000 certificates in one process instead, and prints what it occupies on the way.
+//! `-- profile` has one thread issue 200 and sign 200 bare, for a profiler to be held against: `valgrind
+//! --tool=callgrind --toggle-collect='issue::Setup::issue'` counts the instructions of issuing alone.
 //! Keys and logs lie in the system's temporary directory: `TMPDIR` names another disk.
 #![allow(
     clippy::unwrap_used,
@@ -54,6 +56,8 @@ const TURN: Duration = Duration::from_millis(500);
 /// Certificates of `memory`, and after how many it looks.
 const MANY: u64 = 100_000;
 const LOOK: u64 = 10_000;
+/// Certificates of `profile`.
+const FEW: usize = 200;
 const SOFTHSM: &str = "/usr/lib/softhsm/libsofthsm2.so";
 const PIN: &str = "483920";
 /// Where the token of this run is: set in the process that measures.
@@ -67,6 +71,11 @@ fn main() {
     };
     if words.iter().any(|word| word == "memory") {
         return measure_memory();
+    }
+    if words.iter().any(|word| word == "profile") {
+        let setup = Setup::new("software", &KEYS[0]);
+        (0..FEW).for_each(|_| setup.sign_bare());
+        return (0..FEW).for_each(|_| setup.issue());
     }
     println!("one synchronisation of 4 kB takes {} us", synchronisation_us(Path::new(&tokens)));
     println!("store     key         threads   bare/s  issue/s  ratio  bare us  issue us");
@@ -167,12 +176,14 @@ impl Setup {
         Setup { bench, ca, issuing, request, signer, scheme: *scheme, server_spki, issuing_spki, proof, tbs }
     }
 
+    #[inline(never)]
     fn issue(&self) {
         let request = CertificationRequest::from_bytes(&self.request).unwrap();
         self.ca.issue(&self.issuing, &self.bench.order("bench.server", "issue", &request)).unwrap();
     }
 
     /// Any message of a request's length will do for the check of a request.
+    #[inline(never)]
     fn sign_bare(&self) {
         verify_signature(&self.server_spki, KEYS[0].3, Strength::Current, &self.request, &self.proof)
             .unwrap();

@@ -32,6 +32,7 @@ use pkic_facts::verified::Evidence;
 use pkic_facts::verified::activation::Activation;
 use pkic_ir::Profile;
 use pkic_vocab::Word;
+use pkic_vocab::hex::Hex;
 use pkic_vocab::time::format_date;
 use serde::Serialize;
 use std::fmt;
@@ -48,6 +49,9 @@ pub use founding::{Founding, request_of};
 pub use revocation::{Act, IssuedList};
 
 use approval::{Approved, Subject};
+
+/// Room for the JSON of an intent or its particulars, which is not moved then while it is written.
+const JSON_LEN_BYTES_USUAL: usize = 16 << 10;
 
 /// The outside world: what a CA cannot make up.
 pub trait Outside: Send + Sync {
@@ -646,7 +650,7 @@ fn check_rules(tbs: &[u8], authority: &Authority, profile: &Profile) -> Result<(
 /// The serial number of a tbsCertificate, in hexadecimal digits.
 fn serial(tbs: &[u8]) -> Result<String, IssueError> {
     let read = Tbs::from_der(tbs).map_err(|reject| IssueError::Encoding(reject.to_string()))?;
-    Ok(read.serial().iter().map(|octet| format!("{octet:02x}")).collect())
+    Ok(Hex(read.serial()).to_string())
 }
 
 /// Reads the certificate as a stranger would, and compares what it says with what was decided.
@@ -669,5 +673,7 @@ fn nonce_spend(nonce: Nonce<'_>) -> Option<Spend> {
 }
 
 fn json(value: &impl Serialize) -> Result<Vec<u8>, IssueError> {
-    serde_json::to_vec(value).map_err(|error| IssueError::Encoding(error.to_string()))
+    let mut text = Vec::with_capacity(JSON_LEN_BYTES_USUAL);
+    serde_json::to_writer(&mut text, value).map_err(|error| IssueError::Encoding(error.to_string()))?;
+    Ok(text)
 }

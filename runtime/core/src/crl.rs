@@ -10,6 +10,7 @@ use der::{Decode, Encode, Sequence};
 use pkic_facts::certificate::Certificate;
 use pkic_facts::crypto::{PublicKey, Scheme, Sha256Digest};
 use pkic_facts::der as wire;
+use pkic_vocab::hex::Hex;
 use pkic_vocab::limits;
 use pkic_vocab::time::format_date;
 use std::fmt;
@@ -121,7 +122,7 @@ pub fn text(issuer_spki: Sha256Digest, number: u64, revoked: &[Revoked]) -> Stri
     let mut lines: Vec<String> = revoked
         .iter()
         .map(|revoked| {
-            let serial: String = revoked.serial.iter().map(|octet| format!("{octet:02x}")).collect();
+            let serial = Hex(&revoked.serial);
             let reason = revoked.reason.map_or("unspecified", Reason::name);
             format!("revoked: {serial} {} {reason}\n", format_date(revoked.at))
         })
@@ -195,10 +196,10 @@ impl fmt::Display for ListError {
                 write!(f, "the next list, at {next}, is not after this one, at {this}")
             }
             ListError::RevokedLater { serial, at } => {
-                write!(f, "`{}` is revoked after the list, at {}", Hex(serial), format_date(*at))
+                write!(f, "`{}` is revoked after the list, at {}", shown(serial), format_date(*at))
             }
-            ListError::Serial { serial } => write!(f, "`{}` is no serial number", Hex(serial)),
-            ListError::SerialRepeated { serial } => write!(f, "`{}` is named more than once", Hex(serial)),
+            ListError::Serial { serial } => write!(f, "`{}` is no serial number", shown(serial)),
+            ListError::SerialRepeated { serial } => write!(f, "`{}` is named more than once", shown(serial)),
             ListError::TimeOutOfRange { at } => write!(f, "{} is outside 1970 to 9999", format_date(*at)),
             ListError::TooMany { found, limit } => write!(f, "{found} certificates, the limit is {limit}"),
             ListError::TooLarge { limit_bytes } => write!(f, "the list has more than {limit_bytes} bytes"),
@@ -208,12 +209,9 @@ impl fmt::Display for ListError {
 
 impl std::error::Error for ListError {}
 
-struct Hex<'a>(&'a [u8]);
-
-impl fmt::Display for Hex<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.iter().take(32).try_for_each(|octet| write!(f, "{octet:02x}"))
-    }
+/// As much of a serial number as a message has room for.
+fn shown(serial: &[u8]) -> Hex<'_> {
+    Hex(serial.get(..32).unwrap_or(serial))
 }
 
 /// TBSCertList (RFC 5280 section 5.1.2), with the issuer's name as it stands in the issuer's certificate.

@@ -4,6 +4,7 @@ use crate::unfit::Unfit;
 use der::asn1::{Any, BitString, ObjectIdentifier, SetOfVec, Utf8StringRef};
 use der::{Decode, Encode, Sequence};
 use pkic_facts::crypto::{KeyKind, Scheme};
+use pkic_vocab::hex::Hex;
 use x509_cert::attr::Attribute;
 use x509_cert::spki::AlgorithmIdentifierOwned;
 
@@ -54,7 +55,7 @@ pub(crate) fn request<E: From<Unfit>>(
 /// The attribute challengePassword (RFC 2985 section 5.4.1).
 fn challenge_password(nonce: &[u8]) -> Result<Attribute, Unfit> {
     let unfit = |_| Unfit::new("challengePassword", "it cannot be encoded");
-    let digits: String = nonce.iter().map(|octet| format!("{octet:02x}")).collect();
+    let digits = Hex(nonce).to_string();
     let text = Utf8StringRef::new(&digits).map_err(unfit)?;
     let mut values = SetOfVec::new();
     values.insert(Any::encode_from(&text).map_err(unfit)?).map_err(unfit)?;

@@ -6,6 +6,7 @@ use crate::der;
 use crate::reject::{Operand, Reject};
 use aws_lc_rs::digest as aws_digest;
 use aws_lc_rs::signature::{self as aws, VerificationAlgorithm};
+use pkic_vocab::hex::Hex;
 use std::fmt;
 
 mod dsa;
@@ -45,7 +46,7 @@ impl Sha256Digest {
 impl fmt::Display for Sha256Digest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("sha256:")?;
-        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+        Hex(&self.0).fmt(f)
     }
 }
 

@@ -1,6 +1,7 @@
 //! Why evidence is refused: a closed set of answers with stable codes, the stage that refused, and both sides of
 //! each failed comparison.
 use crate::crypto::Sha256Digest;
+use pkic_vocab::hex::Hex;
 use pkic_vocab::time::format_date;
 use std::fmt;
 
@@ -96,7 +97,7 @@ impl fmt::Display for Operand {
             Operand::Absent => f.write_str("nothing"),
             Operand::Bytes(bytes) => {
                 f.write_str("`")?;
-                bytes.iter().try_for_each(|byte| write!(f, "{byte:02x}"))?;
+                Hex(bytes).fmt(f)?;
                 f.write_str("`")
             }
             Operand::Digest(digest) => write!(f, "`{digest}`"),

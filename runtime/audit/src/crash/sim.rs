@@ -1,5 +1,5 @@
 //! A disk in memory that forgets, when the power goes, what was not synchronised: each such thing by itself, or half.
-use crate::disk::{Appender, Disk};
+use crate::disk::{Appender, Disk, with_room};
 use std::collections::BTreeMap;
 use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
@@ -25,19 +25,14 @@ const DIRECTORY: usize = usize::MAX;
 struct File {
     now: Vec<u8>,
     durable: Vec<u8>,
+    /// Whether it was written in place since it was synchronised, over what it had.
+    is_overwritten: bool,
     /// A synchronisation failed: the system holds for clean what is not on the disk, and does not try again.
     is_given_up: bool,
 }
 
-impl File {
-    fn sync(&mut self, allowed: io::Result<Through>) -> io::Result<()> {
-        self.is_given_up |= allowed.is_err();
-        if !self.is_given_up {
-            self.durable = self.now.clone();
-        }
-        allowed.map(|_| ())
-    }
-}
+/// Bytes that a disk writes at once. Smaller than any real one's, so that short records are torn as well.
+const SECTOR_LEN_BYTES: usize = 16;
 
 #[derive(Debug, Clone, Default)]
 struct State {
@@ -63,6 +58,27 @@ enum Call {
 enum Through {
     All,
     Half(io::Error),
+}
+
+impl File {
+    fn sync(&mut self, allowed: io::Result<Through>) -> io::Result<()> {
+        self.is_given_up |= allowed.is_err();
+        if !self.is_given_up {
+            self.durable = self.now.clone();
+            self.is_overwritten = false;
+        }
+        allowed.map(|_| ())
+    }
+
+    /// Writes over what is there from `at`, with room behind it.
+    fn overwrite(&mut self, at: usize, bytes: &[u8]) {
+        let end = at + bytes.len();
+        if end > self.now.len() {
+            self.now.resize(usize::try_from(with_room(end as u64)).unwrap(), 0);
+        }
+        self.now[at..end].copy_from_slice(bytes);
+        self.is_overwritten = true;
+    }
 }
 
 impl State {
@@ -127,7 +143,7 @@ impl Sim {
                 names.insert(path, *inode);
             }
         }
-        let file = |bytes: Vec<u8>| File { now: bytes.clone(), durable: bytes, is_given_up: false };
+        let file = |bytes: Vec<u8>| File { now: bytes.clone(), durable: bytes, ..File::default() };
         let files = files.into_iter().map(file).collect();
         Sim(Arc::new(Mutex::new(State {
             files,
@@ -151,9 +167,12 @@ impl Random {
 
     /// What a file has of bytes that were not synchronised: none, all, the first, or zeros in place of the last.
     fn content(&mut self, file: &File) -> Vec<u8> {
-        let File { now, durable, .. } = file;
+        let File { now, durable, is_overwritten, .. } = file;
         if now == durable {
             return now.clone();
+        }
+        if *is_overwritten {
+            return self.sectors(now, durable);
         }
         let kept = if now.starts_with(durable) { durable.len() } else { 0 };
         let cut = kept + self.below(now.len() - kept + 1);
@@ -163,6 +182,26 @@ impl Random {
             2 => now[..cut].to_vec(),
             _ => now[..cut].iter().copied().chain(std::iter::repeat_n(0, now.len() - cut)).collect(),
         }
+    }
+}
+
+impl Random {
+    /// What a file has that was written in place: of each sector what it had, or what was written, and the new length or
+    /// the old one.
+    fn sectors(&mut self, now: &[u8], durable: &[u8]) -> Vec<u8> {
+        let mut found = durable.to_vec();
+        if self.below(2) == 0 {
+            found.resize(now.len(), 0);
+        }
+        // Now and then all of what was written is lost, or nothing of it.
+        let (lost, of) = [(1, 1), (0, 1), (1, 2), (1, 8)][self.below(4)];
+        for (to, from) in found.chunks_mut(SECTOR_LEN_BYTES).zip(now.chunks(SECTOR_LEN_BYTES)) {
+            if self.below(of) >= lost {
+                let len = to.len().min(from.len());
+                to[..len].copy_from_slice(&from[..len]);
+            }
+        }
+        found
     }
 }
 
@@ -192,6 +231,7 @@ impl Disk for Sim {
         match through {
             Through::All => {
                 file.now = bytes.to_vec();
+                file.is_overwritten = false;
                 Ok(())
             }
             Through::Half(error) => {
@@ -244,30 +284,46 @@ impl Disk for Sim {
         let mut state = self.0.lock().unwrap();
         state.call(Call::Name)?;
         let inode = state.names.get(path).copied().ok_or(ErrorKind::NotFound)?;
-        Ok(Box::new(SimAppender { sim: self.clone(), inode }))
+        Ok(Box::new(SimAppender { sim: self.clone(), inode, end: None }))
+    }
+
+    fn roomy_appender(&self, path: &Path, end: u64) -> io::Result<Box<dyn Appender>> {
+        let mut state = self.0.lock().unwrap();
+        state.call(Call::Name)?;
+        let inode = state.names.get(path).copied().ok_or(ErrorKind::NotFound)?;
+        let end = usize::try_from(end).unwrap();
+        assert!(
+            end <= state.files[inode].now.len(),
+            "nothing is left open between what is there and what comes"
+        );
+        Ok(Box::new(SimAppender { sim: self.clone(), inode, end: Some(end) }))
     }
 }
 
 struct SimAppender {
     sim: Sim,
     inode: usize,
+    /// Where the next bytes go, of a file with room behind them.
+    end: Option<usize>,
 }
 
 impl Appender for SimAppender {
     fn append(&mut self, bytes: &[u8]) -> io::Result<()> {
         let mut state = self.sim.0.lock().unwrap();
         let through = state.call(Call::Write)?;
-        let now = &mut state.files[self.inode].now;
-        match through {
-            Through::All => {
-                now.extend_from_slice(bytes);
-                Ok(())
-            }
-            Through::Half(error) => {
-                now.extend_from_slice(&bytes[..bytes.len() / 2]);
-                Err(error)
+        let (bytes, done) = match through {
+            Through::All => (bytes, Ok(())),
+            Through::Half(error) => (&bytes[..bytes.len() / 2], Err(error)),
+        };
+        let file = &mut state.files[self.inode];
+        match &mut self.end {
+            None => file.now.extend_from_slice(bytes),
+            Some(end) => {
+                file.overwrite(*end, bytes);
+                *end += bytes.len();
             }
         }
+        done
     }
 
     fn sync(&mut self) -> io::Result<()> {

@@ -2,6 +2,7 @@
 use crate::input::InputError;
 use pkic_facts::crypto::Sha256Digest;
 use pkic_vocab::Word;
+use pkic_vocab::hex::Hex;
 use pkic_vocab::limits::EVIDENCE_ITEMS_MAX;
 use pkic_vocab::time::{format_date, parse_date};
 use pkic_vocab::words::Words;
@@ -21,7 +22,7 @@ pub struct ApprovalId(pub [u8; 16]);
 
 impl fmt::Display for ApprovalId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.iter().try_for_each(|octet| write!(f, "{octet:02x}"))
+        Hex(&self.0).fmt(f)
     }
 }
 

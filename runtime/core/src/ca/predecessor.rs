@@ -7,6 +7,7 @@ use crate::ledger::{Certified, Ledger, State};
 use crate::name;
 use pkic_facts::certificate::Certificate;
 use pkic_facts::crypto::Sha256Digest;
+use pkic_vocab::hex::Hex;
 use pkic_vocab::words::Words;
 use pkic_vocab::{Value, Word};
 use std::sync::{RwLockReadGuard, RwLockWriteGuard};
@@ -41,7 +42,7 @@ impl Ca {
             other => return Err(unfit(format!("`{other}` replaces no certificate"), "leave it out")),
         }
         let ledger = RwLockWriteGuard::downgrade(self.ledger()?);
-        let serial: String = certificate.tbs().serial().iter().map(|octet| format!("{octet:02x}")).collect();
+        let serial = Hex(certificate.tbs().serial()).to_string();
         let digest = Sha256Digest::of(certificate.raw());
         let is_it = |held: &&Certified| held.certificate == Some(digest);
         let standing = ledger.of(authority.name());

@@ -118,10 +118,9 @@ struct Identity {
 }
 
 impl Identity {
-    fn decode(tbs: &[u8]) -> Result<Identity, Reject> {
-        let tbs = Tbs::from_der(tbs)?;
-        let serial = serial_number(&tbs)?.ok_or(Reject::FieldMissing { field: "hardwareModuleName" })?;
-        let policies = x509::policies(&tbs)?;
+    fn decode(tbs: &Tbs) -> Result<Identity, Reject> {
+        let serial = serial_number(tbs)?.ok_or(Reject::FieldMissing { field: "hardwareModuleName" })?;
+        let policies = x509::policies(tbs)?;
         let has = |wanted: &str| policies.iter().any(|policy| policy == wanted);
         let (is_resident, is_fixed) =
             (has(VERIFIED_RESIDENCY), has(VERIFIED_FIXED) || has(VERIFIED_RESTRICTED));

@@ -78,8 +78,7 @@ struct DeviceKey {
 }
 
 impl DeviceKey {
-    fn decode(tbs: &[u8]) -> Result<DeviceKey, Reject> {
-        let tbs = Tbs::from_der(tbs)?;
+    fn decode(tbs: &Tbs) -> Result<DeviceKey, Reject> {
         let name = Tbs::common_name(tbs.subject()).ok_or(Reject::FieldMissing { field: "device name" })?;
         let signer = Tbs::common_name(tbs.issuer()).unwrap_or_default();
         let serial = serial(&name).filter(|_| signer.starts_with(TRUST_SIGNER));

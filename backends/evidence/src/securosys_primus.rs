@@ -131,8 +131,7 @@ fn chain(files: &[&[u8]]) -> Result<(Certificate, Vec<Certificate>), Reject> {
 }
 
 /// The serial number of the device, which the certificate of its attestation key names as issuer.
-fn serial_of_device(tbs: &[u8]) -> Result<Option<String>, Reject> {
-    let tbs = Tbs::from_der(tbs)?;
+fn serial_of_device(tbs: &Tbs) -> Result<Option<String>, Reject> {
     let name = Tbs::common_name(tbs.issuer()).unwrap_or_default();
     let serial = name.strip_prefix(DEVICE_NAME.0).and_then(|name| name.strip_suffix(DEVICE_NAME.1));
     Ok(serial.map(str::to_owned))

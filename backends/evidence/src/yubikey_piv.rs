@@ -23,7 +23,7 @@ use pkic_facts::facts::{Carried, Emission, Statement};
 use pkic_facts::path::{CaBit, KeyPurpose, PathInput, PathProfile, Validity, verify_path};
 use pkic_facts::reject::{Operand, Reject};
 use pkic_facts::request::CertificationRequest;
-use pkic_facts::verified::{SignedBytes, TrustedKey, Verified, join, mint};
+use pkic_facts::verified::{SignedBytes, TrustedKey, Verified, join, mint, mint_certificate};
 use pkic_vocab::Value;
 use pkic_vocab::words::Words;
 
@@ -102,8 +102,8 @@ fn appraise(input: &Input<'_>) -> Result<Appraised, NotVerified> {
         profile: &PROFILE,
         now: input.now,
     })?;
-    let signed = SignedBytes::of_certificate(&slot)?;
-    let statement = mint(&signed, &TrustedKey::of_path(&path), Strength::Current, SlotStatement::decode)?;
+    let key = TrustedKey::of_path(&path);
+    let statement = mint_certificate(&slot, &key, Strength::Current, SlotStatement::decode)?;
     // The f9 certificate is made at the factory, firmware is never updated: another version is another device.
     if let Some(extension) = path.leaf().tbs().extension(FIRMWARE) {
         let (found, expected) = (statement.value().firmware, extension.value.as_slice());
@@ -236,8 +236,7 @@ struct SlotStatement {
 
 impl SlotStatement {
     /// Reads a tbsCertificate. A YubiKey 4 gives neither serial number nor form factor: absent, not zero.
-    fn decode(tbs: &[u8]) -> Result<SlotStatement, Reject> {
-        let tbs = Tbs::from_der(tbs)?;
+    fn decode(tbs: &Tbs) -> Result<SlotStatement, Reject> {
         let name = Tbs::common_name(tbs.subject()).unwrap_or_default();
         if !is_slot(name.strip_prefix(SLOT_NAME).unwrap_or_default()) {
             let (expected, found) =

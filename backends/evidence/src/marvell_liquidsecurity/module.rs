@@ -182,8 +182,7 @@ struct Owned {
 }
 
 impl Owned {
-    fn read(tbs: &[u8]) -> Result<Self, Reject> {
-        let tbs = Tbs::from_der(tbs)?;
+    fn read(tbs: &Tbs) -> Result<Self, Reject> {
         let root = Tbs::common_name(tbs.issuer()).unwrap_or_default();
         let owner = if root.starts_with(GOOGLE_ROOTS) { Owner::Google } else { Owner::Other };
         Ok(Self { key: tbs.spki().to_vec(), owner })

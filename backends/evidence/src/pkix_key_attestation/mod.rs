@@ -283,9 +283,8 @@ impl Block {
 }
 
 /// An attestation key's certificate allows signatures.
-fn check_attestation_key(tbs: &[u8]) -> Result<(), Reject> {
+fn check_attestation_key(tbs: &Tbs) -> Result<(), Reject> {
     let field = "keyUsage.digitalSignature";
-    let tbs = Tbs::from_der(tbs)?;
     let extension = tbs.extension("2.5.29.15").ok_or(Reject::FieldMissing { field })?;
     match der::only("keyUsage", der::BIT_STRING, &extension.value)? {
         [_, bits, ..] if bits & 0x80 != 0 => Ok(()),

@@ -241,7 +241,9 @@ pub(crate) fn payload_of(bytes: &[u8]) -> Result<Payload, Reject> {
 /// Lower-case hexadecimal digits: identifiers that are bytes.
 pub(crate) fn hex(bytes: &[u8]) -> String {
     let halves = bytes.iter().flat_map(|byte| [byte >> 4, byte & 0x0f]);
-    halves.filter_map(|half| char::from_digit(half.into(), 16)).collect()
+    let mut digits = String::with_capacity(bytes.len().saturating_mul(2));
+    digits.extend(halves.filter_map(|half| char::from_digit(half.into(), 16)));
+    digits
 }
 
 /// Several nonces are for several verifiers, of which none can tell its own.

@@ -138,10 +138,12 @@ fn find_messages(input: &Input<'_>) -> Result<Messages, Reject> {
     let what = "DiceCertChain";
     let mut found = Messages { keys: Vec::new(), certificates: Vec::new() };
     for (index, part) in input.evidence.parts().iter().enumerate() {
-        match (public_key_of(part), Message::of_part(input.evidence, index)) {
-            (Some(spki), _) => found.keys.push(spki),
-            (None, Ok(message)) => found.certificates.push(message),
-            (None, Err(_)) => found.take(cbor::read(what, part)?)?,
+        match Message::of_part(input.evidence, index) {
+            Ok(message) => found.certificates.push(message),
+            Err(_) => match public_key_of(part) {
+                Some(spki) => found.keys.push(spki),
+                None => found.take(cbor::read(what, part)?)?,
+            },
         }
         let size = found.certificates.len();
         if size > LAYERS_MAX {

@@ -20,7 +20,7 @@ use ciborium::Value as Cbor;
 use pkic_facts::certificate::{Certificate, Tbs};
 use pkic_facts::crypto::{Hash, Scheme, Strength};
 use pkic_facts::facts::{Carried, Emission, Statement};
-use pkic_facts::path::{CaBit, KeyPurpose, PathInput, PathProfile, Validity, verify_path};
+use pkic_facts::path::{PathInput, PathProfile, verify_path};
 use pkic_facts::reject::{Operand, Reject};
 use pkic_facts::verified::{TrustedKey, join, mint};
 use pkic_vocab::Value;
@@ -43,15 +43,7 @@ const NAME: &str = "aws-nitro";
 const WHAT: &str = "attestation document";
 
 /// Root, region, zone, instance, enclave: the root is an anchor of ours.
-const PROFILE: PathProfile = PathProfile {
-    format: NAME,
-    certificates_max: 4,
-    ca_bit: CaBit::Required,
-    key_purpose: KeyPurpose::Any,
-    validity: Validity::Checked,
-    critical_known: &[],
-    strength: Strength::Current,
-};
+const PROFILE: PathProfile = PathProfile::strict(NAME, 4);
 
 /// Certificates in `cabundle`: five, the root included, and room for another layer.
 const CHAIN_LEN_MAX: usize = 8;

@@ -14,7 +14,7 @@ use core::marker::PhantomData;
 use pkic_facts::certificate::{Certificate, Tbs};
 use pkic_facts::crypto::Strength;
 use pkic_facts::facts::{Carried, Emission, Statement};
-use pkic_facts::path::{CaBit, KeyPurpose, PathInput, PathProfile, Validity, verify_path};
+use pkic_facts::path::{PathInput, PathProfile, verify_path};
 use pkic_facts::pem::{self, Block};
 use pkic_facts::reject::{Operand, Reject};
 use pkic_facts::request::named_key;
@@ -326,13 +326,8 @@ fn anchored(
     input: &Input<'_>,
 ) -> Result<Verified<Layer>, Reject> {
     let profile = PathProfile {
-        format: reader.format,
-        certificates_max: limits::PATH_LEN_MAX,
-        ca_bit: CaBit::Required,
-        key_purpose: KeyPurpose::Any,
-        validity: Validity::Checked,
         critical_known: reader.critical_known,
-        strength: Strength::Current,
+        ..PathProfile::strict(reader.format, limits::PATH_LEN_MAX)
     };
     let mut refusal = None;
     for index in 0..rest.len() {

@@ -21,7 +21,7 @@ use pkic_facts::certificate::{Certificate, Tbs};
 use pkic_facts::crypto::Strength;
 use pkic_facts::der;
 use pkic_facts::facts::{Carried, Emission, Statement};
-use pkic_facts::path::{CaBit, KeyPurpose, PathProfile, Validity};
+use pkic_facts::path::{KeyPurpose, PathProfile};
 use pkic_facts::reject::{Operand, Reject};
 use pkic_facts::verified::{TrustedKey, join, mint_certificate};
 use pkic_vocab::words::Words;
@@ -60,15 +60,8 @@ const APPLIANCE: &str = "1.3.6.1.4.1.49690.2.5.1.1";
 /// Items of the policy, and qualifiers of an item: the sample has two items.
 const ITEMS_MAX: usize = 16;
 
-const PROFILE: PathProfile = PathProfile {
-    format: NAME,
-    certificates_max: 2,
-    ca_bit: CaBit::Required,
-    key_purpose: KeyPurpose::Required(KEY_ATTESTATION),
-    validity: Validity::Checked,
-    critical_known: &[],
-    strength: Strength::Current,
-};
+const PROFILE: PathProfile =
+    PathProfile { key_purpose: KeyPurpose::Required(KEY_ATTESTATION), ..PathProfile::strict(NAME, 2) };
 
 fn is_present(input: &Input<'_>) -> bool {
     let has = |json: &Map<String, Value>| {

@@ -17,7 +17,7 @@ use base64::engine::general_purpose::STANDARD;
 use pkic_facts::certificate::{Certificate, Tbs};
 use pkic_facts::crypto::{Hash, Scheme, Strength};
 use pkic_facts::facts::{Carried, Emission, Statement};
-use pkic_facts::path::{CaBit, KeyPurpose, PathInput, PathProfile, Validity, verify_path};
+use pkic_facts::path::{PathInput, PathProfile, verify_path};
 use pkic_facts::reject::{Operand, Reject};
 use pkic_facts::verified::{SignedBytes, TrustedKey, join, mint};
 use pkic_vocab::words::Words;
@@ -39,15 +39,7 @@ const NAME: &str = "securosys-primus";
 const WHAT: &str = "attestation";
 
 /// The device's certificate signs the attestation key's; both end with the root. Neither has a key identifier.
-const PROFILE: PathProfile = PathProfile {
-    format: NAME,
-    certificates_max: 2,
-    ca_bit: CaBit::Required,
-    key_purpose: KeyPurpose::Any,
-    validity: Validity::Checked,
-    critical_known: &[],
-    strength: Strength::Current,
-};
+const PROFILE: PathProfile = PathProfile::strict(NAME, 2);
 
 /// Bytes of the signature: attestation keys are RSA of 3072 bits, and 8192 is the longest that is verified.
 const SIGNATURE_LEN_BYTES_MAX: usize = 1024;

@@ -15,7 +15,7 @@ use pkic_facts::certificate::{Certificate, Tbs};
 use pkic_facts::crypto::{Sha256Digest, Strength};
 use pkic_facts::der;
 use pkic_facts::facts::{Carried, Emission, Statement};
-use pkic_facts::path::{CaBit, KeyPurpose, PathProfile, Validity};
+use pkic_facts::path::{PathProfile, Validity};
 use pkic_facts::reject::{Operand, Reject};
 use pkic_facts::verified::{TrustedKey, join, mint_certificate};
 use pkic_vocab::Value;
@@ -65,15 +65,7 @@ const EXPORTABLE_UNDER_WRAP: u64 = 1 << 0x10;
 const SIGN_ATTESTATION: u64 = 1 << 0x22;
 
 /// The device's certificate, one or two intermediates of Yubico's, and a key of the device that attests others.
-const PROFILE: PathProfile = PathProfile {
-    format: NAME,
-    certificates_max: 4,
-    ca_bit: CaBit::Required,
-    key_purpose: KeyPurpose::Any,
-    validity: Validity::Ignored,
-    critical_known: &[],
-    strength: Strength::Current,
-};
+const PROFILE: PathProfile = PathProfile { validity: Validity::Ignored, ..PathProfile::strict(NAME, 4) };
 
 fn is_present(input: &Input<'_>) -> bool {
     x509::has(input, |tbs| is_key(tbs) && tbs.extension(ORIGIN).is_some())

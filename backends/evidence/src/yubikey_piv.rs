@@ -20,7 +20,7 @@ use pkic_facts::certificate::{Certificate, Tbs};
 use pkic_facts::crypto::{Hash, KeyKind, PublicKey, Scheme, Strength};
 use pkic_facts::der;
 use pkic_facts::facts::{Carried, Emission, Statement};
-use pkic_facts::path::{CaBit, KeyPurpose, PathInput, PathProfile, Validity, verify_path};
+use pkic_facts::path::{CaBit, PathInput, PathProfile, Validity, verify_path};
 use pkic_facts::reject::{Operand, Reject};
 use pkic_facts::request::CertificationRequest;
 use pkic_facts::verified::{SignedBytes, TrustedKey, Verified, join, mint, mint_certificate};
@@ -64,15 +64,7 @@ const SLOT_NAME: &str = "YubiKey PIV Attestation ";
 
 /// Dates are constants (2016 to 2052, 2024 to 9999), so validity does not count. Two intermediates stand between f9
 /// and root since firmware 5.7.4; they come from the anchor folder, for a request does not carry them.
-const PROFILE: PathProfile = PathProfile {
-    format: NAME,
-    certificates_max: 4,
-    ca_bit: CaBit::Required,
-    key_purpose: KeyPurpose::Any,
-    validity: Validity::Ignored,
-    critical_known: &[],
-    strength: Strength::Current,
-};
+const PROFILE: PathProfile = PathProfile { validity: Validity::Ignored, ..PathProfile::strict(NAME, 4) };
 
 /// From the slot's key, which signs answers, by way of the f9 certificate, whose issuers [`PROFILE`] has checked.
 const SLOT_PROFILE: PathProfile = PathProfile { certificates_max: 5, ca_bit: CaBit::Ignored, ..PROFILE };

@@ -18,7 +18,7 @@ use pkic_facts::certificate::Certificate;
 use pkic_facts::crypto::{Hash, KeyKind, PublicKey, Scheme, Strength};
 use pkic_facts::der;
 use pkic_facts::facts::Payload;
-use pkic_facts::path::{CaBit, KeyPurpose, PathProfile, Validity};
+use pkic_facts::path::{CaBit, PathProfile};
 use pkic_facts::reject::{Operand, Reject};
 use pkic_facts::verified::{HashOf, SignedBytes, TrustedKey, Verified, mint};
 
@@ -55,15 +55,7 @@ pub enum Envelope {
 }
 
 /// Four as the longest of our own formats has below the root, and the leaf.
-const PROFILE: PathProfile = PathProfile {
-    format: super::NAME,
-    certificates_max: 5,
-    ca_bit: CaBit::Required,
-    key_purpose: KeyPurpose::Any,
-    validity: Validity::Checked,
-    critical_known: &[],
-    strength: Strength::Current,
-};
+const PROFILE: PathProfile = PathProfile::strict(super::NAME, 5);
 
 const MESSAGE: &str = "message";
 /// contentType and messageDigest (RFC 5652 section 11).

@@ -2,8 +2,9 @@
 //! checks of the same signatures by the same library.
 //!
 //! `cargo bench -p pkic-evidence --bench verify` prints the ratio of each before divan's table. It is measured in turns, so
-//! that both sides have the same machine. Samples of which `links` can't find every signature that the appraisal's own trail
-//! tells of are left out, and named. Words behind `--` choose the samples whose names contain one of them.
+//! that both sides have the same machine. A sample of which `links` can't find every signature that the appraisal's own trail
+//! tells of is left out, and named: that is nShield's alone, whose warrant and statements have framings of their own, to be
+//! read by a second reader of them as long as the first. Words behind `--` choose the samples whose names contain one of them.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,

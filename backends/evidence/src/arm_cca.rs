@@ -11,7 +11,8 @@
 //!
 //! Source: draft-ffm-rats-cca-token-01, sections 3 and 4; Realm Management Monitor specification, A7 (attestation).
 use crate::appraise::{Appraised, Input, NotVerified};
-use crate::eat::{enrolled_keys, may_be_message};
+use crate::cose::may_be_message;
+use crate::eat::enrolled_keys;
 use crate::enrolled;
 use crate::formats::Format;
 use crate::psa_token::{Platform, challenge, octets};

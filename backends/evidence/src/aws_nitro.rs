@@ -14,18 +14,19 @@
 //! Source: AWS, Nitro Enclaves NSM API, attestation process, sections 3.1 and 3.2.
 use crate::appraise::{Appraised, Input, NotVerified};
 use crate::cbor;
-use crate::cose::{Sign1, payload_of};
+use crate::cose::{Message, payload_of};
 use crate::formats::Format;
 use ciborium::Value as Cbor;
 use pkic_facts::certificate::{Certificate, Tbs};
 use pkic_facts::crypto::{Hash, Scheme, Strength};
 use pkic_facts::facts::{Carried, Emission, Statement};
-use pkic_facts::path::{CaBit, KeyPurpose, PathInput, PathProfile, Validity, verify_path};
+use pkic_facts::path::{PathInput, PathProfile, verify_path};
 use pkic_facts::reject::{Operand, Reject};
 use pkic_facts::verified::{TrustedKey, join, mint};
 use pkic_vocab::Value;
 use pkic_vocab::words::Words;
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 /// The line of this format in the table.
 pub const FORMAT: Format = Format {
@@ -42,15 +43,7 @@ const NAME: &str = "aws-nitro";
 const WHAT: &str = "attestation document";
 
 /// Root, region, zone, instance, enclave: the root is an anchor of ours.
-const PROFILE: PathProfile = PathProfile {
-    format: NAME,
-    certificates_max: 4,
-    ca_bit: CaBit::Required,
-    key_purpose: KeyPurpose::Any,
-    validity: Validity::Checked,
-    critical_known: &[],
-    strength: Strength::Current,
-};
+const PROFILE: PathProfile = PathProfile::strict(NAME, 4);
 
 /// Certificates in `cabundle`: five, the root included, and room for another layer.
 const CHAIN_LEN_MAX: usize = 8;
@@ -64,22 +57,23 @@ const NONCE_LEN_BYTES_MAX: usize = 1024;
 const MEASURED: [u8; 3] = [0, 1, 2];
 
 fn appraise(input: &Input<'_>) -> Result<Appraised, NotVerified> {
-    let (message, payload) = find_document(input)?;
-    let leaf = Certificate::from_der(cbor::bytes(&payload, "certificate")?)?;
+    let document = find_document(input)?;
+    let payload = document.claims.as_ref().map_err(Reject::clone)?;
+    let leaf = Certificate::from_der(cbor::bytes(payload, "certificate")?)?;
     let path = verify_path(&PathInput {
         evidence: input.evidence,
         leaf: &leaf,
-        carried: &chain(&payload)?,
+        carried: &chain(payload)?,
         anchors: input.anchors,
         profile: &PROFILE,
         now: input.now,
     })?;
-    let signed = message.signed(WHAT)?;
+    let signed = document.sign1.signed(WHAT)?;
     if signed.scheme != Scheme::Ecdsa(Hash::Sha384) {
         return Err(Reject::AlgorithmUnsupported { found: Operand::Word(signed.scheme.name()) }.into());
     }
     let document = mint(&signed, &TrustedKey::of_path(&path), Strength::Current, Document::read)?;
-    let certificate = path.decode_leaf(Tbs::from_der)?;
+    let certificate = path.decode_leaf(|tbs| Ok(tbs.clone()))?;
     let document = join(&document, &certificate, Document::made_within)?;
     if document.value().public_key.is_none() && input.request.is_some() {
         return Err(Reject::FieldMissing { field: "public_key" }.into());
@@ -88,13 +82,14 @@ fn appraise(input: &Input<'_>) -> Result<Appraised, NotVerified> {
 }
 
 /// The message, and its payload, which nobody has checked yet.
-fn find_document(input: &Input<'_>) -> Result<(Sign1, Cbor), Reject> {
-    let [part] = input.evidence.parts() else { return Err(Reject::FieldRepeated { field: WHAT }) };
-    let message = Sign1::read(WHAT, part)?;
-    let payload = cbor::read(WHAT, message.payload())?;
-    match cbor::field(&payload, "cabundle") {
-        Some(_) => Ok((message, payload)),
-        None => Err(Reject::FieldMissing { field: "cabundle" }),
+fn find_document(input: &Input<'_>) -> Result<Arc<Message>, Reject> {
+    let [_] = input.evidence.parts() else { return Err(Reject::FieldRepeated { field: WHAT }) };
+    let message = Message::of_part(input.evidence, 0)?;
+    let payload = message.claims.as_ref().map_err(Reject::clone)?;
+    match (message.tag, cbor::field(payload, "cabundle")) {
+        (None, Some(_)) => Ok(message),
+        (Some(_), _) => Err(Reject::Malformed { what: WHAT }),
+        (None, None) => Err(Reject::FieldMissing { field: "cabundle" }),
     }
 }
 

@@ -4,15 +4,15 @@
 use crate::appraise::{Appraised, Input, NotVerified};
 use crate::formats;
 use pkic_facts::reject::Reject;
-use pkic_facts::request::{CertificationRequest, der_of};
+use pkic_facts::request::CertificationRequest;
 use pkic_vocab::limits::EVIDENCE_ITEMS_MAX;
 
 /// Certificates beside an inner item, each of which is one of its parts.
 pub(crate) const CERTIFICATES_MAX: usize = EVIDENCE_ITEMS_MAX.saturating_sub(1);
 
-/// The request, where it is itself the item of evidence. Its signature was checked when it was read.
+/// The request, where it is itself the item of evidence.
 pub(crate) fn carrying_request<'a>(input: &Input<'a>) -> Option<&'a CertificationRequest> {
-    input.request.filter(|request| der_of(input.evidence.bytes()).is_ok_and(|item| request.der() == item))
+    input.request.filter(|request| request.is_in(input.evidence.bytes()))
 }
 
 /// Appraises an inner item, with further parts that came beside it, as the first of these formats that it looks like.

@@ -4,7 +4,8 @@ use crate::spki::{Curve, ecc_spki, ed25519_spki, ml_dsa_spki, rsa_key_spki};
 use ciborium::Value;
 use pkic_facts::crypto::{Hash, Scheme, ecdsa_der_of_fixed};
 use pkic_facts::reject::{Operand, Reject};
-use pkic_facts::verified::SignedBytes;
+use pkic_facts::verified::{Evidence, SignedBytes};
+use std::sync::Arc;
 
 /// A COSE_Sign1, taken apart (RFC 9052 section 4.2). Nothing is checked.
 #[derive(Debug)]
@@ -96,6 +97,63 @@ impl Sign1 {
             signature: signature.ok_or(Reject::Malformed { what })?,
         })
     }
+}
+
+/// A COSE_Sign1 with its payload as CBOR. Nothing is checked.
+#[derive(Debug)]
+pub(crate) struct Message {
+    /// A tag around it that says what it is for.
+    pub(crate) tag: Option<u64>,
+    pub(crate) sign1: Sign1,
+    /// What the payload is, where it is CBOR.
+    pub(crate) claims: Result<Value, Reject>,
+}
+
+impl Message {
+    /// A part of an item, from 0. Many formats have such messages: whichever asks first reads it for all.
+    ///
+    /// # Errors
+    /// Those of [`Sign1::read`]; [`Reject::FieldMissing`] where there is no such part.
+    pub(crate) fn of_part(evidence: &Evidence, index: usize) -> Result<Arc<Self>, Reject> {
+        let messages = evidence.reading(Messages::read);
+        messages.0.get(index).cloned().unwrap_or(Err(Reject::FieldMissing { field: WHAT }))
+    }
+
+    /// # Errors
+    /// [`Reject::Malformed`].
+    pub(crate) fn of_value(value: Value) -> Result<Self, Reject> {
+        let (tag, value) = match value {
+            Value::Tag(tag, value) if tag != SIGN1_TAG => (Some(tag), *value),
+            value => (None, value),
+        };
+        let sign1 = Sign1::of_value(WHAT, value)?;
+        Ok(Self { tag, claims: cbor::read("payload of COSE_Sign1", &sign1.payload), sign1 })
+    }
+
+    /// The value of an integer label in the payload.
+    pub(crate) fn claim(&self, label: i64) -> Option<&Value> {
+        self.claims.as_ref().ok().and_then(|claims| cbor::number_field(claims, label))
+    }
+}
+
+const WHAT: &str = "COSE_Sign1";
+
+/// The parts of an item, as far as each is a message.
+struct Messages(Vec<Result<Arc<Message>, Reject>>);
+
+impl Messages {
+    fn read(evidence: &Evidence) -> Self {
+        let read = |part: &Vec<u8>| match may_be_message(part) {
+            true => Message::of_value(cbor::read(WHAT, part)?).map(Arc::new),
+            false => Err(Reject::Malformed { what: WHAT }),
+        };
+        Self(evidence.parts().iter().map(read).collect())
+    }
+}
+
+/// Whether the first byte is that of an array or a small tag, as of every COSE message: it saves reading the rest.
+pub(crate) fn may_be_message(bytes: &[u8]) -> bool {
+    matches!(bytes.first(), Some(0x84 | 0x98..=0x9b | 0x9f | 0xd0..=0xdb))
 }
 
 /// Context of a COSE_Sign1 in the `Sig_structure` (RFC 9052 section 4.4).

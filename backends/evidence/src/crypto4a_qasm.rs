@@ -17,7 +17,7 @@ use pkic_facts::certificate::Certificate;
 use pkic_facts::crypto::{Hash, Scheme, Strength};
 use pkic_facts::der;
 use pkic_facts::facts::{Carried, Emission, Statement};
-use pkic_facts::path::{CaBit, KeyPurpose, PathInput, PathProfile, Validity, verify_path};
+use pkic_facts::path::{KeyPurpose, PathInput, PathProfile, verify_path};
 use pkic_facts::pem;
 use pkic_facts::reject::{Operand, Reject};
 use pkic_facts::verified::{SignedBytes, TrustedKey, Verified, join, mint};
@@ -63,13 +63,8 @@ const HSS_LMS: &str = "1.2.840.113549.1.9.16.3.17";
 
 /// Signer, subordinate authority, root; both signers are certified for attestation and no more.
 const PROFILE: PathProfile = PathProfile {
-    format: NAME,
-    certificates_max: 3,
-    ca_bit: CaBit::Required,
     key_purpose: KeyPurpose::Required("1.3.6.1.4.1.39901.4.1.1"),
-    validity: Validity::Checked,
-    critical_known: &[],
-    strength: Strength::Current,
+    ..PathProfile::strict(NAME, 3)
 };
 
 fn is_present(input: &Input<'_>) -> bool {

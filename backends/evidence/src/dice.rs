@@ -14,11 +14,11 @@ use core::marker::PhantomData;
 use pkic_facts::certificate::{Certificate, Tbs};
 use pkic_facts::crypto::Strength;
 use pkic_facts::facts::{Carried, Emission, Statement};
-use pkic_facts::path::{CaBit, KeyPurpose, PathInput, PathProfile, Validity, verify_path};
+use pkic_facts::path::{PathInput, PathProfile, verify_path};
 use pkic_facts::pem::{self, Block};
 use pkic_facts::reject::{Operand, Reject};
 use pkic_facts::request::named_key;
-use pkic_facts::verified::{CertifiedKey, Evidence, SignedBytes, TrustedKey, Verified, join, mint};
+use pkic_facts::verified::{CertifiedKey, Evidence, TrustedKey, Verified, join, mint_certificate};
 use pkic_vocab::words::Words;
 use pkic_vocab::{Value, limits};
 use std::sync::Arc;
@@ -203,7 +203,7 @@ pub(crate) struct Reader {
     /// Critical extensions that are read, in dotted form, with those of RFC 5280.
     pub(crate) critical_known: &'static [&'static str],
     /// Reads a tbsCertificate.
-    pub(crate) read: fn(&[u8]) -> Result<Layer, Reject>,
+    pub(crate) read: fn(&Tbs) -> Result<Layer, Reject>,
 }
 
 /// Critical extensions that the chain itself understands: basicConstraints, keyUsage, extKeyUsage, subjectAltName, certificatePolicies.
@@ -326,13 +326,8 @@ fn anchored(
     input: &Input<'_>,
 ) -> Result<Verified<Layer>, Reject> {
     let profile = PathProfile {
-        format: reader.format,
-        certificates_max: limits::PATH_LEN_MAX,
-        ca_bit: CaBit::Required,
-        key_purpose: KeyPurpose::Any,
-        validity: Validity::Checked,
         critical_known: reader.critical_known,
-        strength: Strength::Current,
+        ..PathProfile::strict(reader.format, limits::PATH_LEN_MAX)
     };
     let mut refusal = None;
     for index in 0..rest.len() {
@@ -363,8 +358,7 @@ fn next(rest: &mut Vec<Certificate>, key: &TrustedKey, reader: &Reader) -> Resul
     let (later, first): (Vec<usize>, Vec<usize>) = (0..rest.len()).partition(is_issued_inside);
     for index in first.into_iter().chain(later) {
         let Some(certificate) = rest.get(index) else { break };
-        let signed = SignedBytes::of_certificate(certificate);
-        match signed.and_then(|signed| mint(&signed, key, Strength::Current, reader.read)) {
+        match mint_certificate(certificate, key, Strength::Current, reader.read) {
             Ok(layer) => {
                 rest.remove(index);
                 return Ok(layer);

@@ -12,6 +12,7 @@
 //!
 //! Source: RFC 9711, section 4; RFC 8392 and RFC 7519 (tokens); RFC 8747 and RFC 7800 (`cnf`). No sample from a device.
 use crate::appraise::{Appraised, Input, NotVerified};
+use crate::cose::Message;
 use crate::enrolled;
 use crate::formats::Format;
 use crate::spki::{Curve, ecc_spki, ed25519_spki, public_key_of};
@@ -22,9 +23,10 @@ use ciborium::Value as Cbor;
 use pkic_facts::crypto::{Hash, Scheme, ecdsa_der_of_fixed};
 use pkic_facts::facts::{Carried, Emission, Payload, Statement};
 use pkic_facts::reject::{Operand, Reject};
-use pkic_facts::verified::{SignedBytes, TrustedKey, join};
+use pkic_facts::verified::{Evidence, SignedBytes, TrustedKey, join};
 use pkic_vocab::Value;
 use serde_json::Value as Json;
+use std::sync::Arc;
 
 /// The line of this format in the table.
 pub const FORMAT: Format = Format {
@@ -33,7 +35,7 @@ pub const FORMAT: Format = Format {
     proves: "what a device says of itself; a key by `cnf`",
     leaves_open: "how the key is kept",
     unsigned: "the unprotected header; a key or certificate inside the token; submodules are signed and not read",
-    detect: |input| Token::read(input.evidence.bytes()).is_ok_and(|token| token.is_eat()),
+    detect: |input| Token::read(input.evidence).is_ok_and(|token| token.is_eat()),
     appraise,
 };
 
@@ -42,10 +44,10 @@ const NAME: &str = "eat";
 const CWT_TAG: u64 = 61;
 
 fn appraise(input: &Input<'_>) -> Result<Appraised, NotVerified> {
-    let token = Token::read(input.evidence.bytes())?;
+    let token = Token::read(input.evidence)?;
     let keys = enrolled_keys(NAME, input)?;
     let (key, claims) = match &token {
-        Token::Cbor(message) => enrolled::mint(keys, &message.signed(NAME)?, |signed| {
+        Token::Cbor(message) => enrolled::mint(keys, &message.sign1.signed(NAME)?, |signed| {
             Claims::of_cbor(&cose::payload_of(NAME, signed)?)
         })?,
         Token::Json(text) => {
@@ -70,43 +72,35 @@ pub(crate) fn enrolled_keys(format: &'static str, input: &Input<'_>) -> Result<V
     enrolled::keys(format, &hints.collect::<Result<Vec<_>, Reject>>()?, input)
 }
 
-/// Whether the first byte is that of an array or a small tag, as of every COSE message: it saves reading the rest.
-pub(crate) fn may_be_message(bytes: &[u8]) -> bool {
-    matches!(bytes.first(), Some(0x84 | 0x98..=0x9b | 0x9f | 0xd0..=0xdb))
-}
-
 /// A token, taken apart. Nothing is checked.
 enum Token {
-    Cbor(cose::Sign1),
+    Cbor(Arc<Message>),
     Json(String),
 }
 
 impl Token {
-    fn read(bytes: &[u8]) -> Result<Self, Reject> {
+    fn read(evidence: &Evidence) -> Result<Self, Reject> {
+        let bytes = evidence.bytes();
         let is_text =
             bytes.iter().all(|byte| matches!(byte, b'.' | b'-' | b'_') || byte.is_ascii_alphanumeric());
         if is_text && bytes.iter().filter(|byte| **byte == b'.').count() == 2 {
             return Ok(Self::Json(String::from_utf8_lossy(bytes).into_owned()));
         }
-        if !may_be_message(bytes) {
-            return Err(Reject::Malformed { what: NAME });
+        let message = Message::of_part(evidence, 0)?;
+        match message.tag {
+            None | Some(CWT_TAG) => Ok(Self::Cbor(message)),
+            Some(_) => Err(Reject::Malformed { what: NAME }),
         }
-        let message = match cbor::read(NAME, bytes)? {
-            Cbor::Tag(CWT_TAG, message) => *message,
-            other => other,
-        };
-        Ok(Self::Cbor(cose::Sign1::of_value(NAME, message)?))
     }
 
     /// Whether one of the claims is there that make a web token an attestation, and it is no result of a verifier.
     fn is_eat(&self) -> bool {
         let is_result = |profile: Option<&str>| profile.is_some_and(|profile| profile.contains("/ear"));
         match self {
-            Self::Cbor(message) => cbor::read(NAME, message.payload()).is_ok_and(|claims| {
-                let is_there =
-                    [NONCE, UEID, PROFILE].iter().any(|label| cbor::number_field(&claims, *label).is_some());
-                is_there && !is_result(cbor::number_field(&claims, PROFILE).and_then(Cbor::as_text))
-            }),
+            Self::Cbor(message) => {
+                let is_there = [NONCE, UEID, PROFILE].iter().any(|label| message.claim(*label).is_some());
+                is_there && !is_result(message.claim(PROFILE).and_then(Cbor::as_text))
+            }
             Self::Json(text) => json_part(text.as_bytes(), 1).is_ok_and(|claims| {
                 let is_there =
                     ["eat_nonce", "ueid", "eat_profile"].iter().any(|name| claims.get(name).is_some());
@@ -247,7 +241,9 @@ pub(crate) fn payload_of(bytes: &[u8]) -> Result<Payload, Reject> {
 /// Lower-case hexadecimal digits: identifiers that are bytes.
 pub(crate) fn hex(bytes: &[u8]) -> String {
     let halves = bytes.iter().flat_map(|byte| [byte >> 4, byte & 0x0f]);
-    halves.filter_map(|half| char::from_digit(half.into(), 16)).collect()
+    let mut digits = String::with_capacity(bytes.len().saturating_mul(2));
+    digits.extend(halves.filter_map(|half| char::from_digit(half.into(), 16)));
+    digits
 }
 
 /// Several nonces are for several verifiers, of which none can tell its own.

@@ -11,7 +11,7 @@ use base64::engine::general_purpose::STANDARD;
 use pkic_facts::anchors::AnchorSet;
 use pkic_facts::certificate::Certificate;
 use pkic_facts::crypto::Strength;
-use pkic_facts::path::{CaBit, KeyPurpose, PathInput, PathProfile, Validity, verify_path};
+use pkic_facts::path::{PathInput, PathProfile, verify_path};
 use pkic_facts::reject::{Operand, Reject};
 use pkic_facts::verified::{Evidence, TrustedKey, Verified, mint};
 use pkic_vocab::time::parse_date;
@@ -23,15 +23,8 @@ pub const BLOB_LEN_BYTES_MAX: usize = 64 << 20;
 /// Certificates in `x5c`: the service sends two.
 const CHAIN_LEN_MAX: usize = 5;
 
-const PROFILE: PathProfile = PathProfile {
-    format: "fido-mds",
-    certificates_max: CHAIN_LEN_MAX,
-    ca_bit: CaBit::Required,
-    key_purpose: KeyPurpose::Any,
-    validity: Validity::Checked,
-    critical_known: &["2.5.29.32"],
-    strength: Strength::Current,
-};
+const PROFILE: PathProfile =
+    PathProfile { critical_known: &["2.5.29.32"], ..PathProfile::strict("fido-mds", CHAIN_LEN_MAX) };
 
 /// A BLOB.
 #[derive(Debug)]

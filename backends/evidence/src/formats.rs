@@ -28,8 +28,8 @@ pub struct Format {
 
 /// Every format of this build, in the order in which they are tried.
 pub const FORMATS: &[Format] = &[
-    android_key::FORMAT,
     yubikey_piv::FORMAT,
+    android_key::FORMAT,
     yubihsm2::FORMAT,
     luna_pkc::FORMAT,
     fortanix_dsm::FORMAT,

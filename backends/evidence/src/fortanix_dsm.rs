@@ -21,9 +21,9 @@ use pkic_facts::certificate::{Certificate, Tbs};
 use pkic_facts::crypto::Strength;
 use pkic_facts::der;
 use pkic_facts::facts::{Carried, Emission, Statement};
-use pkic_facts::path::{CaBit, KeyPurpose, PathProfile, Validity};
+use pkic_facts::path::{KeyPurpose, PathProfile};
 use pkic_facts::reject::{Operand, Reject};
-use pkic_facts::verified::{SignedBytes, TrustedKey, join, mint};
+use pkic_facts::verified::{TrustedKey, join, mint_certificate};
 use pkic_vocab::words::Words;
 use serde_json::{Map, Value};
 
@@ -60,15 +60,8 @@ const APPLIANCE: &str = "1.3.6.1.4.1.49690.2.5.1.1";
 /// Items of the policy, and qualifiers of an item: the sample has two items.
 const ITEMS_MAX: usize = 16;
 
-const PROFILE: PathProfile = PathProfile {
-    format: NAME,
-    certificates_max: 2,
-    ca_bit: CaBit::Required,
-    key_purpose: KeyPurpose::Required(KEY_ATTESTATION),
-    validity: Validity::Checked,
-    critical_known: &[],
-    strength: Strength::Current,
-};
+const PROFILE: PathProfile =
+    PathProfile { key_purpose: KeyPurpose::Required(KEY_ATTESTATION), ..PathProfile::strict(NAME, 2) };
 
 fn is_present(input: &Input<'_>) -> bool {
     let has = |json: &Map<String, Value>| {
@@ -84,8 +77,8 @@ fn appraise(input: &Input<'_>) -> Result<Appraised, NotVerified> {
     let (statement, chain) = take_apart(json)?;
     let path = x509::path_of(input, chain, is_authority, "key attestation authority", &PROFILE)?;
     let authority = path.decode_leaf(Authority::decode)?;
-    let signed = SignedBytes::of_certificate(&statement)?;
-    let statement = mint(&signed, &TrustedKey::of_path(&path), Strength::Current, KeyStatement::decode)?;
+    let key = TrustedKey::of_path(&path);
+    let statement = mint_certificate(&statement, &key, Strength::Current, KeyStatement::decode)?;
     let KeyStatement { not_before, not_after, .. } = *statement.value();
     if input.now < not_before || input.now > not_after {
         return Err(Reject::OutsideValidity { not_before, not_after, now: input.now }.into());
@@ -126,8 +119,7 @@ struct Authority {
 }
 
 impl Authority {
-    fn decode(tbs: &[u8]) -> Result<Authority, Reject> {
-        let tbs = Tbs::from_der(tbs)?;
+    fn decode(tbs: &Tbs) -> Result<Authority, Reject> {
         let policy = tbs.extension(NODE_ENROLLMENT).map(|extension| extension.value.as_slice());
         let is_appliance = policy.map(asks_for_appliance).transpose()?.unwrap_or(false);
         Ok(Authority { not_before: tbs.not_before(), is_appliance })
@@ -159,8 +151,7 @@ struct KeyStatement {
 }
 
 impl KeyStatement {
-    fn decode(tbs: &[u8]) -> Result<KeyStatement, Reject> {
-        let tbs = Tbs::from_der(tbs)?;
+    fn decode(tbs: &Tbs) -> Result<KeyStatement, Reject> {
         let says = |oid: &str| match tbs.extension(oid) {
             None => Ok(false),
             // An empty SEQUENCE: a parameter that nobody has defined may limit what is said.

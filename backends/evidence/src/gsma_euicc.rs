@@ -21,10 +21,9 @@ use crate::appraise::{Appraised, Input, NotVerified};
 use crate::formats::Format;
 use crate::x509;
 use pkic_facts::certificate::Tbs;
-use pkic_facts::crypto::Strength;
 use pkic_facts::der;
 use pkic_facts::facts::{Carried, Emission, Statement};
-use pkic_facts::path::{CaBit, KeyPurpose, PathProfile, Validity};
+use pkic_facts::path::PathProfile;
 use pkic_facts::reject::{Operand, Reject};
 use pkic_vocab::Value;
 use pkic_vocab::words::Words;
@@ -61,13 +60,8 @@ const SUBTREES_MAX: usize = 16;
 
 /// The eUICC, its EUM, and a CI of the second level where there is one.
 const PROFILE: PathProfile = PathProfile {
-    format: NAME,
-    certificates_max: 3,
-    ca_bit: CaBit::Required,
-    key_purpose: KeyPurpose::Any,
-    validity: Validity::Checked,
     critical_known: &[x509::CERTIFICATE_POLICIES, NAME_CONSTRAINTS],
-    strength: Strength::Current,
+    ..PathProfile::strict(NAME, 3)
 };
 
 fn is_present(input: &Input<'_>) -> bool {

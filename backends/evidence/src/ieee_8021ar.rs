@@ -13,10 +13,9 @@ use crate::appraise::{Appraised, Input, NotVerified};
 use crate::formats::Format;
 use crate::x509;
 use pkic_facts::certificate::Tbs;
-use pkic_facts::crypto::Strength;
 use pkic_facts::der;
 use pkic_facts::facts::{Carried, Emission, Statement};
-use pkic_facts::path::{CaBit, KeyPurpose, PathProfile, Validity};
+use pkic_facts::path::PathProfile;
 use pkic_facts::reject::{Operand, Reject};
 use pkic_vocab::Value;
 use pkic_vocab::words::Words;
@@ -50,15 +49,8 @@ const NAMES_MAX: usize = 32;
 /// Bytes of a serial number: the largest sample has 69.
 const SERIAL_LEN_BYTES_MAX: usize = 256;
 
-const PROFILE: PathProfile = PathProfile {
-    format: NAME,
-    certificates_max: 4,
-    ca_bit: CaBit::Required,
-    key_purpose: KeyPurpose::Any,
-    validity: Validity::Checked,
-    critical_known: &[x509::CERTIFICATE_POLICIES],
-    strength: Strength::Current,
-};
+const PROFILE: PathProfile =
+    PathProfile { critical_known: &[x509::CERTIFICATE_POLICIES], ..PathProfile::strict(NAME, 4) };
 
 fn is_present(input: &Input<'_>) -> bool {
     x509::has(input, is_identity)
@@ -118,10 +110,9 @@ struct Identity {
 }
 
 impl Identity {
-    fn decode(tbs: &[u8]) -> Result<Identity, Reject> {
-        let tbs = Tbs::from_der(tbs)?;
-        let serial = serial_number(&tbs)?.ok_or(Reject::FieldMissing { field: "hardwareModuleName" })?;
-        let policies = x509::policies(&tbs)?;
+    fn decode(tbs: &Tbs) -> Result<Identity, Reject> {
+        let serial = serial_number(tbs)?.ok_or(Reject::FieldMissing { field: "hardwareModuleName" })?;
+        let policies = x509::policies(tbs)?;
         let has = |wanted: &str| policies.iter().any(|policy| policy == wanted);
         let (is_resident, is_fixed) =
             (has(VERIFIED_RESIDENCY), has(VERIFIED_FIXED) || has(VERIFIED_RESTRICTED));

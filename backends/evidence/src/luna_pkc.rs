@@ -18,9 +18,8 @@ use crate::cms::SignedData;
 use crate::formats::Format;
 use crate::x509::{self, extension, same};
 use pkic_facts::certificate::{Certificate, Tbs};
-use pkic_facts::crypto::Strength;
 use pkic_facts::facts::{Carried, Emission, Statement};
-use pkic_facts::path::{CaBit, KeyPurpose, PathProfile, Validity};
+use pkic_facts::path::{CaBit, KeyPurpose, PathProfile};
 use pkic_facts::pem;
 use pkic_facts::reject::{Operand, Reject};
 use pkic_vocab::Value;
@@ -52,13 +51,9 @@ const SERIAL: &str = "1.3.6.1.4.1.12383.2.1";
 
 /// The sequence of extended key usages says who issues. The certificates of the older roots have no basicConstraints.
 const PROFILE: PathProfile = PathProfile {
-    format: NAME,
-    certificates_max: RSA_SEQUENCE.len(),
     ca_bit: CaBit::AbsentTolerated,
     key_purpose: KeyPurpose::Required(CONFIRMATION),
-    validity: Validity::Checked,
-    critical_known: &[],
-    strength: Strength::Current,
+    ..PathProfile::strict(NAME, RSA_SEQUENCE.len())
 };
 
 fn is_present(input: &Input<'_>) -> bool {

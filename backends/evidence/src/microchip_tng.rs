@@ -13,9 +13,8 @@ use crate::appraise::{Appraised, Input, NotVerified};
 use crate::formats::Format;
 use crate::x509;
 use pkic_facts::certificate::Tbs;
-use pkic_facts::crypto::Strength;
 use pkic_facts::facts::{Carried, Emission, Statement};
-use pkic_facts::path::{CaBit, KeyPurpose, PathProfile, Validity};
+use pkic_facts::path::PathProfile;
 use pkic_facts::reject::Reject;
 use pkic_vocab::Value;
 use pkic_vocab::words::Words;
@@ -41,15 +40,7 @@ const SIGNER: &str = " Signer ";
 /// What the names of signers under root 002 start with.
 const TRUST_SIGNER: &str = "Crypto Authentication Signer ";
 
-const PROFILE: PathProfile = PathProfile {
-    format: NAME,
-    certificates_max: 2,
-    ca_bit: CaBit::Required,
-    key_purpose: KeyPurpose::Any,
-    validity: Validity::Checked,
-    critical_known: &[],
-    strength: Strength::Current,
-};
+const PROFILE: PathProfile = PathProfile::strict(NAME, 2);
 
 fn is_present(input: &Input<'_>) -> bool {
     x509::has(input, is_device)
@@ -78,8 +69,7 @@ struct DeviceKey {
 }
 
 impl DeviceKey {
-    fn decode(tbs: &[u8]) -> Result<DeviceKey, Reject> {
-        let tbs = Tbs::from_der(tbs)?;
+    fn decode(tbs: &Tbs) -> Result<DeviceKey, Reject> {
         let name = Tbs::common_name(tbs.subject()).ok_or(Reject::FieldMissing { field: "device name" })?;
         let signer = Tbs::common_name(tbs.issuer()).unwrap_or_default();
         let serial = serial(&name).filter(|_| signer.starts_with(TRUST_SIGNER));

@@ -19,7 +19,7 @@ use crate::spki::{Curve, ecc_spki};
 use pkic_facts::certificate::Certificate;
 use pkic_facts::crypto::{Hash, Scheme, Strength};
 use pkic_facts::facts::{Carried, Emission, Statement};
-use pkic_facts::path::{CaBit, KeyPurpose, PathInput, PathProfile, Validity, verify_path};
+use pkic_facts::path::{PathInput, PathProfile, verify_path};
 use pkic_facts::reject::{Operand, Reject};
 use pkic_facts::verified::{HashOf, SignedBytes, TrustedKey, join, mint};
 use pkic_vocab::Value;
@@ -41,15 +41,7 @@ const RESPONSE: &str = "attested response";
 const COMMAND: &str = "read command";
 
 /// The attestation key's certificate stands right below the anchor.
-const PROFILE: PathProfile = PathProfile {
-    format: NAME,
-    certificates_max: 1,
-    ca_bit: CaBit::Required,
-    key_purpose: KeyPurpose::Any,
-    validity: Validity::Checked,
-    critical_known: &[],
-    strength: Strength::Current,
-};
+const PROFILE: PathProfile = PathProfile::strict(NAME, 1);
 
 /// `kSE05x_TAG_1` and following, in a response: value, unique id, attributes, size; then time and signature.
 const SIGNED_TAGS: [u8; 5] = [0x41, 0x42, 0x43, 0x44, 0x4f];

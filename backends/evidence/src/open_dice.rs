@@ -12,7 +12,7 @@
 //!
 //! Source: Open Profile for DICE 2.5, sections on X.509 and CBOR UDS and CDI certificates; Android Remote Key Provisioning, DiceCertChain.
 use crate::appraise::{Appraised, Input, NotVerified};
-use crate::cose::{Sign1, key_spki, payload_of};
+use crate::cose::{Message, key_spki, payload_of};
 use crate::dice::{Chain, LAYERS_MAX, Layer, Layered, Measured, Parts, Reader, code_hash, enrolled};
 use crate::formats::Format;
 use crate::spki::public_key_of;
@@ -23,6 +23,7 @@ use pkic_facts::crypto::Strength;
 use pkic_facts::der;
 use pkic_facts::reject::{Operand, Reject};
 use pkic_facts::verified::{TrustedKey, Verified, mint};
+use std::sync::Arc;
 
 /// The line of this format in the table.
 pub const FORMAT: Format = Format {
@@ -90,9 +91,8 @@ const fn mode_of(value: i128) -> Option<&'static str> {
     }
 }
 
-fn read_certificate(raw: &[u8]) -> Result<Layer, Reject> {
-    let tbs = Tbs::from_der(raw)?;
-    let mut layer = Layer::of_certificate(&tbs);
+fn read_certificate(tbs: &Tbs) -> Result<Layer, Reject> {
+    let mut layer = Layer::of_certificate(tbs);
     if let Some(extension) = tbs.extension(INPUTS) {
         layer.measured.push(read_inputs(&extension.value)?);
     }
@@ -131,16 +131,19 @@ const ENUMERATED: u32 = 0x0a;
 /// A chain in CBOR, taken apart as far as needs no trust.
 struct Messages {
     keys: Vec<Vec<u8>>,
-    certificates: Vec<Sign1>,
+    certificates: Vec<Arc<Message>>,
 }
 
 fn find_messages(input: &Input<'_>) -> Result<Messages, Reject> {
     let what = "DiceCertChain";
     let mut found = Messages { keys: Vec::new(), certificates: Vec::new() };
-    for part in input.evidence.parts() {
-        match public_key_of(part) {
-            Some(spki) => found.keys.push(spki),
-            None => found.take(cbor::read(what, part)?)?,
+    for (index, part) in input.evidence.parts().iter().enumerate() {
+        match Message::of_part(input.evidence, index) {
+            Ok(message) => found.certificates.push(message),
+            Err(_) => match public_key_of(part) {
+                Some(spki) => found.keys.push(spki),
+                None => found.take(cbor::read(what, part)?)?,
+            },
         }
         let size = found.certificates.len();
         if size > LAYERS_MAX {
@@ -148,17 +151,15 @@ fn find_messages(input: &Input<'_>) -> Result<Messages, Reject> {
         }
     }
     // Any token may be a COSE_Sign1: the key of the next layer is what these alone have.
-    let is_layer = |message: &Sign1| {
-        cbor::read(what, message.payload())
-            .is_ok_and(|claims| cbor::number_field(&claims, SUBJECT_PUBLIC_KEY).is_some())
-    };
+    let is_layer =
+        |message: &Arc<Message>| message.tag.is_none() && message.claim(SUBJECT_PUBLIC_KEY).is_some();
     // The certificate of the first key may come along in place of the key: its own word names a key to look up, and no more.
     if found.keys.is_empty() {
         found.keys.extend(
             found
                 .certificates
                 .first()
-                .and_then(|first| read_payload(first.payload()).ok())
+                .and_then(|first| read_payload(first.sign1.payload()).ok())
                 .map(|layer| layer.spki),
         );
     }
@@ -177,10 +178,10 @@ impl Messages {
                 }
                 self.keys.push(key_spki(&items.remove(0))?);
                 for item in items {
-                    self.certificates.push(Sign1::of_value(what, item)?);
+                    self.certificates.push(Arc::new(Message::of_value(item)?));
                 }
             }
-            message => self.certificates.push(Sign1::of_value(what, message)?),
+            _ => return Err(Reject::Malformed { what }),
         }
         Ok(())
     }
@@ -203,8 +204,8 @@ impl Messages {
     }
 }
 
-fn verified(message: &Sign1, key: &TrustedKey) -> Result<Verified<Layer>, Reject> {
-    mint(&message.signed("DiceCertChain")?, key, Strength::Current, read_claims)
+fn verified(message: &Message, key: &TrustedKey) -> Result<Verified<Layer>, Reject> {
+    mint(&message.sign1.signed("DiceCertChain")?, key, Strength::Current, read_claims)
 }
 
 /// The issuer of a certificate in CBOR is the subject of the one before.

@@ -13,9 +13,8 @@ use crate::appraise::{Appraised, Input, NotVerified};
 use crate::formats::Format;
 use crate::x509;
 use pkic_facts::certificate::Tbs;
-use pkic_facts::crypto::Strength;
 use pkic_facts::facts::{Carried, Emission, Statement};
-use pkic_facts::path::{CaBit, KeyPurpose, PathProfile, Validity};
+use pkic_facts::path::PathProfile;
 use pkic_facts::reject::Reject;
 use pkic_vocab::Value;
 use pkic_vocab::words::Words;
@@ -39,15 +38,7 @@ const INFINEON: &str = "Infineon Technologies AG";
 /// What the name of a CA of this line starts with; its number follows: 101 (V1), 300 (V3).
 const CA: &str = "Infineon OPTIGA(TM) Trust M CA ";
 
-const PROFILE: PathProfile = PathProfile {
-    format: NAME,
-    certificates_max: 2,
-    ca_bit: CaBit::Required,
-    key_purpose: KeyPurpose::Any,
-    validity: Validity::Checked,
-    critical_known: &[],
-    strength: Strength::Current,
-};
+const PROFILE: PathProfile = PathProfile::strict(NAME, 2);
 
 fn is_present(input: &Input<'_>) -> bool {
     x509::has(input, is_device)
@@ -73,8 +64,9 @@ struct DeviceKey {
 }
 
 impl DeviceKey {
-    fn decode(tbs: &[u8]) -> Result<DeviceKey, Reject> {
-        Ok(DeviceKey { spki: Tbs::from_der(tbs)?.spki().to_vec() })
+    #[expect(clippy::unnecessary_wraps, reason = "the mint's signature")]
+    fn decode(tbs: &Tbs) -> Result<DeviceKey, Reject> {
+        Ok(DeviceKey { spki: tbs.spki().to_vec() })
     }
 }
 

@@ -10,7 +10,8 @@
 //!
 //! Source: RFC 9783, sections 4 and 5.
 use crate::appraise::{Appraised, Input, NotVerified};
-use crate::eat::{NONCE, PROFILE, UEID, enrolled_keys, hex, may_be_message};
+use crate::cose::Message;
+use crate::eat::{NONCE, PROFILE, UEID, enrolled_keys, hex};
 use crate::enrolled;
 use crate::formats::Format;
 use crate::{cbor, cose};
@@ -29,7 +30,12 @@ pub const FORMAT: Format = Format {
     leaves_open: "anything of a key",
     unsigned: "the unprotected header; the certification reference is signed, and is the device's own word",
     detect: |input| {
-        profile(input.evidence.bytes()).is_some_and(|profile| PROFILES.contains(&profile.as_str()))
+        // A token with a MAC is one of these, to be refused.
+        Message::of_part(input.evidence, 0).is_ok_and(|message| {
+            let profile = message.claim(PROFILE).and_then(Cbor::as_text);
+            matches!(message.tag, None | Some(MAC0_TAG))
+                && profile.is_some_and(|name| PROFILES.contains(&name))
+        })
     },
     appraise,
 };
@@ -40,27 +46,20 @@ const PROFILES: [&str; 2] = ["tag:psacertified.org,2023:psa#tfm", "http://arm.co
 const MAC0_TAG: u64 = 17;
 
 fn appraise(input: &Input<'_>) -> Result<Appraised, NotVerified> {
-    let message = cbor::read(NAME, input.evidence.bytes())?;
-    if matches!(message, Cbor::Tag(MAC0_TAG, _)) {
-        return Err(Reject::AlgorithmUnsupported { found: Operand::Word("COSE_Mac0") }.into());
+    let message = Message::of_part(input.evidence, 0)?;
+    match message.tag {
+        None => {}
+        Some(MAC0_TAG) => {
+            return Err(Reject::AlgorithmUnsupported { found: Operand::Word("COSE_Mac0") }.into());
+        }
+        Some(_) => return Err(Reject::Malformed { what: NAME }.into()),
     }
-    let message = cose::Sign1::of_value(NAME, message)?;
-    let (key, token) = enrolled::mint(enrolled_keys(NAME, input)?, &message.signed(NAME)?, |signed| {
+    let signed = message.sign1.signed(NAME)?;
+    let (key, token) = enrolled::mint(enrolled_keys(NAME, input)?, &signed, |signed| {
         Token::read(&cose::payload_of(NAME, signed)?)
     })?;
     let signer = key.decode(|spki| Ok(spki.to_vec()))?;
     input.conclude(&join(&token, &signer, Token::signed_by)?)
-}
-
-/// The profile that a signed or MACed message names, unchecked.
-fn profile(bytes: &[u8]) -> Option<String> {
-    let message = match may_be_message(bytes).then(|| cbor::read(NAME, bytes).ok())?? {
-        Cbor::Tag(MAC0_TAG, message) => *message,
-        message => message,
-    };
-    let message = cose::Sign1::of_value(NAME, message).ok()?;
-    let claims = cbor::read(NAME, message.payload()).ok()?;
-    cbor::number_field(&claims, PROFILE)?.as_text().map(str::to_owned)
 }
 
 // Labels of claims (RFC 9783 section 4), and of the members of a software component (section 4.4.1).

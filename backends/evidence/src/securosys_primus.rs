@@ -17,7 +17,7 @@ use base64::engine::general_purpose::STANDARD;
 use pkic_facts::certificate::{Certificate, Tbs};
 use pkic_facts::crypto::{Hash, Scheme, Strength};
 use pkic_facts::facts::{Carried, Emission, Statement};
-use pkic_facts::path::{CaBit, KeyPurpose, PathInput, PathProfile, Validity, verify_path};
+use pkic_facts::path::{PathInput, PathProfile, verify_path};
 use pkic_facts::reject::{Operand, Reject};
 use pkic_facts::verified::{SignedBytes, TrustedKey, join, mint};
 use pkic_vocab::words::Words;
@@ -39,15 +39,7 @@ const NAME: &str = "securosys-primus";
 const WHAT: &str = "attestation";
 
 /// The device's certificate signs the attestation key's; both end with the root. Neither has a key identifier.
-const PROFILE: PathProfile = PathProfile {
-    format: NAME,
-    certificates_max: 2,
-    ca_bit: CaBit::Required,
-    key_purpose: KeyPurpose::Any,
-    validity: Validity::Checked,
-    critical_known: &[],
-    strength: Strength::Current,
-};
+const PROFILE: PathProfile = PathProfile::strict(NAME, 2);
 
 /// Bytes of the signature: attestation keys are RSA of 3072 bits, and 8192 is the longest that is verified.
 const SIGNATURE_LEN_BYTES_MAX: usize = 1024;
@@ -131,8 +123,7 @@ fn chain(files: &[&[u8]]) -> Result<(Certificate, Vec<Certificate>), Reject> {
 }
 
 /// The serial number of the device, which the certificate of its attestation key names as issuer.
-fn serial_of_device(tbs: &[u8]) -> Result<Option<String>, Reject> {
-    let tbs = Tbs::from_der(tbs)?;
+fn serial_of_device(tbs: &Tbs) -> Result<Option<String>, Reject> {
     let name = Tbs::common_name(tbs.issuer()).unwrap_or_default();
     let serial = name.strip_prefix(DEVICE_NAME.0).and_then(|name| name.strip_suffix(DEVICE_NAME.1));
     Ok(serial.map(str::to_owned))

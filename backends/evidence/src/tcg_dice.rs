@@ -86,9 +86,8 @@ impl Layered for TcgDice {
     const IS_KEY_DERIVED: bool = false;
 }
 
-fn read_certificate(raw: &[u8]) -> Result<Layer, Reject> {
-    let tbs = Tbs::from_der(raw)?;
-    let mut layer = Layer::of_certificate(&tbs);
+fn read_certificate(tbs: &Tbs) -> Result<Layer, Reject> {
+    let mut layer = Layer::of_certificate(tbs);
     let purposes = tbs.key_purposes();
     let has_purpose = purposes.iter().any(|purpose| purpose.starts_with(KEY_PURPOSES));
     layer.may_certify &= !has_purpose || purposes.iter().any(|purpose| purpose == KEY_PURPOSE_ECA);
@@ -104,7 +103,7 @@ fn read_certificate(raw: &[u8]) -> Result<Layer, Reject> {
             layer.measured.extend(read_tcb_info(der::only(what, der::SEQUENCE, info.raw)?)?);
         }
     }
-    if let Some(identity) = composite_identity(&tbs) {
+    if let Some(identity) = composite_identity(tbs) {
         layer.measured.push(read_composite_identity(identity)?);
     }
     if let Some(extension) = tbs.extension(UEID) {

@@ -15,9 +15,9 @@ use pkic_facts::certificate::{Certificate, Tbs};
 use pkic_facts::crypto::{Sha256Digest, Strength};
 use pkic_facts::der;
 use pkic_facts::facts::{Carried, Emission, Statement};
-use pkic_facts::path::{CaBit, KeyPurpose, PathProfile, Validity};
+use pkic_facts::path::{PathProfile, Validity};
 use pkic_facts::reject::{Operand, Reject};
-use pkic_facts::verified::{SignedBytes, TrustedKey, join, mint};
+use pkic_facts::verified::{TrustedKey, join, mint_certificate};
 use pkic_vocab::Value;
 use pkic_vocab::words::Words;
 
@@ -65,15 +65,7 @@ const EXPORTABLE_UNDER_WRAP: u64 = 1 << 0x10;
 const SIGN_ATTESTATION: u64 = 1 << 0x22;
 
 /// The device's certificate, one or two intermediates of Yubico's, and a key of the device that attests others.
-const PROFILE: PathProfile = PathProfile {
-    format: NAME,
-    certificates_max: 4,
-    ca_bit: CaBit::Required,
-    key_purpose: KeyPurpose::Any,
-    validity: Validity::Ignored,
-    critical_known: &[],
-    strength: Strength::Current,
-};
+const PROFILE: PathProfile = PathProfile { validity: Validity::Ignored, ..PathProfile::strict(NAME, 4) };
 
 fn is_present(input: &Input<'_>) -> bool {
     x509::has(input, |tbs| is_key(tbs) && tbs.extension(ORIGIN).is_some())
@@ -91,8 +83,7 @@ fn appraise(input: &Input<'_>) -> Result<Appraised, NotVerified> {
         .ok_or_else(|| Reject::IssuerUnknown { issuer: Sha256Digest::of(issuer), depth: 0 })?;
     let path = x509::path_through(input, signer, &others, &PROFILE)?;
     let device = path.decode_all(Device::decode)?;
-    let signed = SignedBytes::of_certificate(leaf)?;
-    let key = mint(&signed, &TrustedKey::of_path(&path), Strength::Current, KeyStatement::from_der)?;
+    let key = mint_certificate(leaf, &TrustedKey::of_path(&path), Strength::Current, KeyStatement::of)?;
     let statement = join(&key, &device, |key, device| {
         device.check(key)?;
         Ok(key.clone())
@@ -157,10 +148,6 @@ struct KeyStatement {
 }
 
 impl KeyStatement {
-    fn from_der(tbs: &[u8]) -> Result<KeyStatement, Reject> {
-        KeyStatement::of(&Tbs::from_der(tbs)?)
-    }
-
     fn of(tbs: &Tbs) -> Result<KeyStatement, Reject> {
         let name = Tbs::common_name(tbs.subject()).unwrap_or_default();
         let object = integer(tbs, OBJECT, "object identifier")?;

@@ -20,10 +20,10 @@ use pkic_facts::certificate::{Certificate, Tbs};
 use pkic_facts::crypto::{Hash, KeyKind, PublicKey, Scheme, Strength};
 use pkic_facts::der;
 use pkic_facts::facts::{Carried, Emission, Statement};
-use pkic_facts::path::{CaBit, KeyPurpose, PathInput, PathProfile, Validity, verify_path};
+use pkic_facts::path::{CaBit, PathInput, PathProfile, Validity, verify_path};
 use pkic_facts::reject::{Operand, Reject};
 use pkic_facts::request::CertificationRequest;
-use pkic_facts::verified::{SignedBytes, TrustedKey, Verified, join, mint};
+use pkic_facts::verified::{SignedBytes, TrustedKey, Verified, join, mint, mint_certificate};
 use pkic_vocab::Value;
 use pkic_vocab::words::Words;
 
@@ -64,15 +64,7 @@ const SLOT_NAME: &str = "YubiKey PIV Attestation ";
 
 /// Dates are constants (2016 to 2052, 2024 to 9999), so validity does not count. Two intermediates stand between f9
 /// and root since firmware 5.7.4; they come from the anchor folder, for a request does not carry them.
-const PROFILE: PathProfile = PathProfile {
-    format: NAME,
-    certificates_max: 4,
-    ca_bit: CaBit::Required,
-    key_purpose: KeyPurpose::Any,
-    validity: Validity::Ignored,
-    critical_known: &[],
-    strength: Strength::Current,
-};
+const PROFILE: PathProfile = PathProfile { validity: Validity::Ignored, ..PathProfile::strict(NAME, 4) };
 
 /// From the slot's key, which signs answers, by way of the f9 certificate, whose issuers [`PROFILE`] has checked.
 const SLOT_PROFILE: PathProfile = PathProfile { certificates_max: 5, ca_bit: CaBit::Ignored, ..PROFILE };
@@ -102,8 +94,8 @@ fn appraise(input: &Input<'_>) -> Result<Appraised, NotVerified> {
         profile: &PROFILE,
         now: input.now,
     })?;
-    let signed = SignedBytes::of_certificate(&slot)?;
-    let statement = mint(&signed, &TrustedKey::of_path(&path), Strength::Current, SlotStatement::decode)?;
+    let key = TrustedKey::of_path(&path);
+    let statement = mint_certificate(&slot, &key, Strength::Current, SlotStatement::decode)?;
     // The f9 certificate is made at the factory, firmware is never updated: another version is another device.
     if let Some(extension) = path.leaf().tbs().extension(FIRMWARE) {
         let (found, expected) = (statement.value().firmware, extension.value.as_slice());
@@ -236,8 +228,7 @@ struct SlotStatement {
 
 impl SlotStatement {
     /// Reads a tbsCertificate. A YubiKey 4 gives neither serial number nor form factor: absent, not zero.
-    fn decode(tbs: &[u8]) -> Result<SlotStatement, Reject> {
-        let tbs = Tbs::from_der(tbs)?;
+    fn decode(tbs: &Tbs) -> Result<SlotStatement, Reject> {
         let name = Tbs::common_name(tbs.subject()).unwrap_or_default();
         if !is_slot(name.strip_prefix(SLOT_NAME).unwrap_or_default()) {
             let (expected, found) =

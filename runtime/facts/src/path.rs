@@ -32,6 +32,22 @@ pub struct PathProfile {
     pub strength: Strength,
 }
 
+impl PathProfile {
+    /// The profile that a format starts from, and says where its certificates differ: issuers are marked as authorities,
+    /// validity counts, no further critical extension is understood, and nothing weak is put up with.
+    pub const fn strict(format: &'static str, certificates_max: usize) -> PathProfile {
+        PathProfile {
+            format,
+            certificates_max,
+            ca_bit: CaBit::Required,
+            key_purpose: KeyPurpose::Any,
+            validity: Validity::Checked,
+            critical_known: &[],
+            strength: Strength::Current,
+        }
+    }
+}
+
 /// Whether an issuer must have `basicConstraints.cA`, and keep to its `pathLenConstraint` and `keyUsage`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum CaBit {

@@ -28,6 +28,8 @@ pub struct Attribute {
 /// A certification request. Everything in it is the requester's claim, but for [`Self::is_possession_proven`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CertificationRequest {
+    /// The bytes that it came in.
+    file: Vec<u8>,
     der: Vec<u8>,
     spki: Vec<u8>,
     subject: Vec<u8>,
@@ -71,20 +73,23 @@ impl CertificationRequest {
     /// [`Reject::TooLarge`] beyond [`limits::CSR_LEN_BYTES_MAX`], checked first; [`Reject::Malformed`];
     /// [`Reject::TrailingBytes`]; [`Reject::FieldRepeated`] for an attribute or extension that stands twice.
     pub fn from_bytes(bytes: &[u8]) -> Result<CertificationRequest, Reject> {
-        CertificationRequest::from_der(&der_of(bytes)?)
-    }
-
-    fn from_der(raw: &[u8]) -> Result<CertificationRequest, Reject> {
-        let Parts { subject, spki, attributes, .. } = Parts::of(raw)?;
+        let der = der_of(bytes)?;
+        let Parts { subject, spki, attributes, .. } = Parts::of(&der)?;
         let attributes = read_attributes(attributes)?;
         Ok(CertificationRequest {
-            der: raw.to_vec(),
+            file: bytes.to_vec(),
             spki: spki.raw.to_vec(),
             subject: subject.raw.to_vec(),
             extensions: requested_extensions(&attributes)?,
             attributes,
             proof: Proof::default(),
+            der,
         })
+    }
+
+    /// Whether a file, in PEM or DER, is this very request.
+    pub fn is_in(&self, file: &[u8]) -> bool {
+        file == self.file || der_of(file).is_ok_and(|der| der == self.der)
     }
 
     /// The request in DER.
@@ -214,7 +219,7 @@ pub fn named_key(bytes: &[u8]) -> Result<Vec<u8>, Reject> {
 /// # Errors
 /// [`Reject::TooLarge`] beyond [`limits::CSR_LEN_BYTES_MAX`]; [`Reject::Malformed`] where it is neither, or PEM with more
 /// than one block.
-pub fn der_of(bytes: &[u8]) -> Result<Vec<u8>, Reject> {
+fn der_of(bytes: &[u8]) -> Result<Vec<u8>, Reject> {
     let (what, limit) = ("CertificationRequest", limits::CSR_LEN_BYTES_MAX);
     if bytes.len() > limit {
         return Err(Reject::TooLarge { what, size: bytes.len(), limit });

@@ -1,7 +1,7 @@
 //! The mint: the one place where bytes become verified values (design D2).
 //!
 //! A [`Verified`] is made by [`mint`]: decoding, by a `fn` pointer, the very bytes whose signature was just checked
-//! with a [`TrustedKey`]. A `fn` pointer captures nothing, so a decoder sees the signed bytes and no sibling of
+//! with a [`TrustedKey`]; [`mint_certificate`] does so with a tbsCertificate, which is read already. A `fn` pointer captures nothing, so a decoder sees the signed bytes and no sibling of
 //! theirs. A [`TrustedKey`] comes from a path to an anchor, from an enrolled key, from a credential activation
 //! ([`activation`]), or from a verified statement that certifies it, and from nothing else.
 //! [`VerifiedPath::decode_leaf`] decodes the tbsCertificate of a path's leaf, [`VerifiedPath::decode_all`] those of all its
@@ -104,21 +104,6 @@ pub struct SignedBytes {
     pub scheme: Scheme,
     /// The signature, in the form that the algorithm has in X.509.
     pub signature: Vec<u8>,
-}
-
-impl SignedBytes {
-    /// A certificate's tbsCertificate with its issuer's signature.
-    ///
-    /// # Errors
-    /// Those of [`Certificate::scheme`].
-    pub fn of_certificate(certificate: &Certificate) -> Result<SignedBytes, Reject> {
-        Ok(SignedBytes {
-            what: TBS_CERTIFICATE,
-            message: certificate.tbs().raw().to_vec(),
-            scheme: certificate.scheme()?,
-            signature: certificate.signature().to_vec(),
-        })
-    }
 }
 
 /// What a verified value rests on.
@@ -305,6 +290,13 @@ impl TrustedKey {
     pub fn provenance(&self) -> &Provenance {
         &self.provenance
     }
+
+    /// What these bytes rest on, which the key has signed.
+    fn signing(&self, what: &'static str, scheme: Scheme, message: &[u8]) -> Provenance {
+        let weak_hash = self.provenance.weak_hash || scheme.is_weak();
+        let provenance = self.provenance.and(Step::Signed(Signed::new(what, scheme, &self.spki, message)));
+        Provenance { weak_hash, ..provenance }
+    }
 }
 
 /// A key that a statement certifies.
@@ -338,9 +330,23 @@ pub fn mint<T>(
 ) -> Result<Verified<T>, Reject> {
     verify_signature(&key.spki, signed.scheme, strength, &signed.message, &signed.signature)?;
     let value = decode(&signed.message)?;
-    let weak_hash = key.provenance.weak_hash || signed.scheme.is_weak();
-    let provenance = key.provenance.and(Step::Signed(Signed::new(signed, key)));
-    Ok(Verified { value, provenance: Provenance { weak_hash, ..provenance } })
+    Ok(Verified { value, provenance: key.signing(signed.what, signed.scheme, &signed.message) })
+}
+
+/// Checks the issuer's signature of a certificate and decodes its tbsCertificate, which was read from the very bytes that
+/// are signed. Otherwise as [`mint`].
+///
+/// # Errors
+/// Those of [`Certificate::scheme`], of [`verify_signature`] and of `decode`.
+pub fn mint_certificate<T>(
+    certificate: &Certificate,
+    key: &TrustedKey,
+    strength: Strength,
+    decode: fn(&Tbs) -> Result<T, Reject>,
+) -> Result<Verified<T>, Reject> {
+    let (scheme, tbs) = (certificate.scheme()?, certificate.tbs());
+    verify_signature(&key.spki, scheme, strength, tbs.raw(), certificate.signature())?;
+    Ok(Verified { value: decode(tbs)?, provenance: key.signing(TBS_CERTIFICATE, scheme, tbs.raw()) })
 }
 
 impl VerifiedPath {
@@ -348,9 +354,9 @@ impl VerifiedPath {
     ///
     /// # Errors
     /// Those of `decode`.
-    pub fn decode_leaf<T>(&self, decode: fn(&[u8]) -> Result<T, Reject>) -> Result<Verified<T>, Reject> {
+    pub fn decode_leaf<T>(&self, decode: fn(&Tbs) -> Result<T, Reject>) -> Result<Verified<T>, Reject> {
         let provenance = TrustedKey::of_path(self).provenance;
-        Ok(Verified { value: decode(self.leaf().tbs().raw())?, provenance })
+        Ok(Verified { value: decode(self.leaf().tbs())?, provenance })
     }
 
     /// Decodes every tbsCertificate of the path together, the leaf first, for formats whose certificates must agree with

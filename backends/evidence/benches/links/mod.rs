@@ -32,16 +32,16 @@ impl Link {
 
 /// The signatures that an appraisal rests on by its own trail, or nothing where one of them is not found here.
 pub fn of_trail(format: &str, parts: &[Vec<u8>], anchors: &AnchorSet, trail: &[Step]) -> Option<Vec<Link>> {
-    let mut wanted: BTreeSet<Sha256Digest> = BTreeSet::new();
+    // One message may be signed twice, by two schemes.
+    let mut wanted: BTreeSet<(Sha256Digest, Option<&str>)> = BTreeSet::new();
     for step in trail {
         match step {
             Step::Path(chain) => {
-                wanted.extend(
-                    chain.certificates().map(|certificate| Sha256Digest::of(certificate.tbs().raw())),
-                );
+                let digests = chain.certificates().map(|one| Sha256Digest::of(one.tbs().raw()));
+                wanted.extend(digests.map(|digest| (digest, None)));
             }
             Step::Signed(signed) => {
-                wanted.insert(signed.digest());
+                wanted.insert((signed.digest(), Some(signed.scheme().name())));
             }
             Step::Enrolled(_) | Step::Activated(_) | Step::Hashed(_) => {}
         }
@@ -49,7 +49,11 @@ pub fn of_trail(format: &str, parts: &[Vec<u8>], anchors: &AnchorSet, trail: &[S
     let known = of_certificates(parts, anchors).into_iter().chain(of_statement(format, parts));
     let mut links = Vec::new();
     for link in known.chain(of_any_key(parts, anchors)) {
-        if link.is_valid() && wanted.remove(&Sha256Digest::of(&link.message)) {
+        let digest = Sha256Digest::of(&link.message);
+        let is_wanted = |scheme| wanted.contains(&(digest, scheme));
+        let named = [Some(link.scheme.name()), None].into_iter().find(|scheme| is_wanted(*scheme));
+        if let Some(scheme) = named.filter(|_| link.is_valid()) {
+            wanted.remove(&(digest, scheme));
             links.push(link);
         }
     }
@@ -61,10 +65,19 @@ fn of_any_key(parts: &[Vec<u8>], anchors: &AnchorSet) -> Vec<Link> {
     let carried: Vec<Vec<u8>> = parts.iter().flat_map(|part| certificates_in(part)).collect();
     let mut keys: Vec<Vec<u8>> = carried.iter().map(|der| parsed(der).public_key().raw.to_vec()).collect();
     keys.extend(anchors.candidates().iter().map(|candidate| candidate.tbs().spki().to_vec()));
+    keys.extend(anchors.anchors().iter().map(|anchor| anchor.spki().to_vec()));
     keys.extend(anchors.public_keys().map(<[u8]>::to_vec));
     keys.extend(statements::keys_in(parts));
+    // Certificates whose issuer is not there by its name, or which the operator has.
+    let candidates = anchors.candidates().iter().map(|candidate| candidate.raw());
+    let certificates = carried.iter().map(Vec::as_slice).chain(candidates).map(parsed);
+    let certificates = certificates.filter_map(|certificate| certificate_link(&certificate, &[]));
+    let certificates =
+        certificates.map(|Link { scheme, message, signature, .. }| Statement { scheme, message, signature });
     let mut links = Vec::new();
-    for Statement { scheme, message, signature } in statements::of_parts(parts) {
+    for Statement { scheme, message, signature } in
+        statements::of_parts(parts).into_iter().chain(certificates)
+    {
         let link = |spki: &Vec<u8>| Link {
             spki: spki.clone(),
             scheme,
@@ -115,7 +128,7 @@ fn of_certificates(parts: &[Vec<u8>], anchors: &AnchorSet) -> Vec<Link> {
 fn of_statement(format: &str, parts: &[Vec<u8>]) -> Option<Link> {
     match format {
         "webauthn-tpm" | "webauthn-android-key" | "webauthn-packed" => of_webauthn(format, parts),
-        "tpm2-certify" | "tpm2-certify-creation" => of_tpm(&parts[0]),
+        "tpm2-certify" | "tpm2-certify-creation" | "tpm2-quote" => of_tpm(&parts[0]),
         _ => None,
     }
 }

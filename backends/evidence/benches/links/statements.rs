@@ -1,12 +1,14 @@
 //! Statements that are no certificates, taken apart without pkic: messages with what is said to be a signature over them.
 //! Whose key signed is left open: the bench tries those that the sample and its anchors hold.
 use base64::Engine as _;
-use base64::engine::general_purpose::{STANDARD, URL_SAFE};
+use base64::engine::general_purpose::{STANDARD, URL_SAFE, URL_SAFE_NO_PAD};
 use ciborium::Value;
+use pkic_evidence::tpm::structures::Signature;
 use pkic_facts::crypto::{Hash, Scheme, ecdsa_der_of_fixed};
 use pkic_facts::der;
 use std::io::Read as _;
-use x509_parser::prelude::Pem;
+use x509_parser::certification_request::X509CertificationRequest;
+use x509_parser::prelude::{FromDer, Pem};
 
 /// A message with its signature.
 pub struct Statement {
@@ -23,29 +25,45 @@ const P384_HEAD: [u8; 23] = [
     0x04, 0x00, 0x22, 0x03, 0x62, 0x00,
 ];
 
+/// SubjectPublicKeyInfo of a P-256 key: what it begins with, and how long it is.
+const P256_HEAD: [u8; 13] = [0x30, 0x59, 0x30, 0x13, 0x06, 0x07, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x02, 0x01];
+const P256_SPKI_LEN: usize = 91;
+
 /// The statements of these parts, in every form that is known here.
 pub fn of_parts(parts: &[Vec<u8>]) -> Vec<Statement> {
     let mut found = Vec::new();
     for part in parts {
         if let Ok(value) = ciborium::from_reader::<Value, _>(part.as_slice()) {
             messages_in(&value, &mut |message| found.extend(message));
+            found.extend(of_parsec(&value));
         }
+        found.extend(of_jws(part));
+        found.extend(of_signed_data(part));
+        found.extend(of_claims(part));
         found.extend(of_module(part));
         found.extend(of_document(part));
         found.extend(of_token(part));
     }
     found.extend(of_text(parts));
+    found.extend(of_registration(parts));
     found
 }
 
-/// Keys that stand in parts by themselves: in PEM, or as a point or COSE_Key inside CBOR.
+/// Keys that stand in parts by themselves: in PEM or inside it, in a request, or as a point, COSE_Key
+/// or text inside CBOR.
 pub fn keys_in(parts: &[Vec<u8>]) -> Vec<Vec<u8>> {
     let mut found = Vec::new();
     for part in parts {
-        let blocks = Pem::iter_from_buffer(part).filter_map(Result::ok);
-        found.extend(blocks.filter(|block| block.label == "PUBLIC KEY").map(|block| block.contents));
+        for block in Pem::iter_from_buffer(part).filter_map(Result::ok) {
+            let windows = block.contents.windows(P256_SPKI_LEN);
+            found.extend(windows.filter(|window| window.starts_with(&P256_HEAD)).map(<[u8]>::to_vec));
+            found.extend((block.label == "PUBLIC KEY").then_some(block.contents));
+        }
         if let Ok(value) = ciborium::from_reader::<Value, _>(part.as_slice()) {
             points_in(&value, &mut found);
+        }
+        if let Ok((_, request)) = X509CertificationRequest::from_der(part) {
+            found.push(request.certification_request_info.subject_pki.raw.to_vec());
         }
     }
     found
@@ -60,6 +78,10 @@ fn points_in(value: &Value, found: &mut Vec<Vec<u8>>) {
             if let Ok(inner) = ciborium::from_reader::<Value, _>(bytes.as_slice()) {
                 points_in(&inner, found);
             }
+        }
+        Value::Text(text) => {
+            let blocks = Pem::iter_from_buffer(text.as_bytes()).filter_map(Result::ok);
+            found.extend(blocks.map(|block| block.contents).chain(STANDARD.decode(text)));
         }
         Value::Map(entries) => {
             let coordinate = |label: i64| {
@@ -169,6 +191,87 @@ fn of_token(part: &[u8]) -> Vec<Statement> {
         Some(blocks.iter().filter_map(of_block).collect::<Vec<Statement>>())
     };
     read().unwrap_or_default()
+}
+
+/// The two tokens of Parsec: the signature is one of TPM 2.0.
+fn of_parsec(tokens: &Value) -> Vec<Statement> {
+    let of_token = |name: &str, attested: &str| {
+        let token = member(tokens, name)?;
+        let signature = Signature::read(member(token, "sig")?.as_bytes()?).ok()?;
+        let message = member(token, attested)?.as_bytes()?.clone();
+        Some(Statement { scheme: signature.scheme(), message, signature: signature.octets() })
+    };
+    [of_token("kat", "certInfo"), of_token("pat", "attestInfo")].into_iter().flatten().collect()
+}
+
+/// The value of a text label.
+fn member<'a>(map: &'a Value, name: &str) -> Option<&'a Value> {
+    map.as_map()?.iter().find(|(key, _)| key.as_text() == Some(name)).map(|(_, value)| value)
+}
+
+/// A JSON Web Token with ES256.
+fn of_jws(part: &[u8]) -> Option<Statement> {
+    let (message, signature) = std::str::from_utf8(part).ok()?.trim_end().rsplit_once('.')?;
+    let signature = ecdsa_der_of_fixed(&URL_SAFE_NO_PAD.decode(signature).ok()?, 32)?;
+    Some(Statement { scheme: Scheme::Ecdsa(Hash::Sha256), message: message.as_bytes().to_vec(), signature })
+}
+
+/// A certification declaration of Matter: a SignedData without signed attributes.
+fn of_signed_data(part: &[u8]) -> Option<Statement> {
+    let what = "SignedData";
+    let elements = |bytes| der::elements(what, bytes, 8).ok();
+    let outer = elements(der::only(what, der::SEQUENCE, part).ok()?)?;
+    let fields = elements(der::only(what, der::SEQUENCE, outer.get(1)?.content).ok()?)?;
+    let content = elements(elements(fields.get(2)?.content)?.get(1)?.content)?;
+    let signer = elements(der::only(what, der::SEQUENCE, fields.last()?.content).ok()?)?;
+    let signature = signer.last().filter(|field| field.tag == der::OCTET_STRING)?;
+    Some(Statement {
+        scheme: Scheme::Ecdsa(Hash::Sha256),
+        message: content.first()?.content.to_vec(),
+        signature: signature.content.to_vec(),
+    })
+}
+
+/// The claims of a Crypto4A module, which are signed twice.
+fn of_claims(part: &[u8]) -> Vec<Statement> {
+    let read = || {
+        let what = "claims";
+        let fields = der::elements(what, der::only(what, der::SEQUENCE, part).ok()?, 4).ok()?;
+        let blocks = der::elements(what, fields.get(2)?.content, 2).ok()?;
+        let claims = fields.get(1)?.raw;
+        let of_block = |block: &der::Element<'_>| {
+            let fields = der::elements(what, block.content, 3).ok()?;
+            let [_, algorithm, signature] = fields.as_slice() else { return None };
+            Some(Statement {
+                scheme: Scheme::from_algorithm_identifier(algorithm.raw).unwrap_or(Scheme::HssLms),
+                message: claims.to_vec(),
+                signature: signature.content.get(1..)?.to_vec(),
+            })
+        };
+        Some(blocks.iter().filter_map(of_block).collect::<Vec<Statement>>())
+    };
+    read().unwrap_or_default()
+}
+
+/// What a U2F token signed, put together again: its registration is another message than that of WebAuthn.
+fn of_registration(parts: &[Vec<u8>]) -> Option<Statement> {
+    let (object, client_data) = parts.iter().find_map(|part| {
+        let object: Value = ciborium::from_reader(part.as_slice()).ok()?;
+        Some((object, parts.iter().find(|other| *other != part)?))
+    })?;
+    let data = member(&object, "authData")?.as_bytes()?;
+    let id_len = usize::from(u16::from_be_bytes([*data.get(53)?, *data.get(54)?]));
+    let (id, key) = data.get(55..)?.split_at_checked(id_len)?;
+    let key: Value = ciborium::from_reader(key).ok()?;
+    let coordinate = |label: i64| {
+        let mut at = key.as_map()?.iter().filter(|(key, _)| key.as_integer() == Some(label.into()));
+        at.next()?.1.as_bytes().cloned()
+    };
+    let (x, y) = (coordinate(-2)?, coordinate(-3)?);
+    let hash = Hash::Sha256.digest(client_data);
+    let message = [[0].as_slice(), data.get(..32)?, &hash, id, &[4], &x, &y].concat();
+    let signature = member(member(&object, "attStmt")?, "sig")?.as_bytes()?.clone();
+    Some(Statement { scheme: Scheme::Ecdsa(Hash::Sha256), message, signature })
 }
 
 /// The XML file of a Primus HSM, and the file that is no text.

@@ -27,7 +27,7 @@ use pkic_facts::facts::{Carried, Emission, Statement};
 use pkic_facts::path::{CaBit, KeyPurpose, PathInput, PathProfile, Validity, verify_path};
 use pkic_facts::pem;
 use pkic_facts::reject::{Operand, Reject};
-use pkic_facts::verified::{CertifiedKey, SignedBytes, TrustedKey, Verified, join, mint};
+use pkic_facts::verified::{CertifiedKey, TrustedKey, Verified, join, mint_certificate};
 use pkic_vocab::words::Words;
 use x509_parser::prelude::FromDer;
 use x509_parser::x509::X509Name;
@@ -197,8 +197,7 @@ pub(crate) fn attested_key(
         if let Some(attest_key) = &found {
             key = TrustedKey::of_statement(attest_key, AttestedKey::attest_key)?;
         }
-        let signed = SignedBytes::of_certificate(certificate)?;
-        let statement = mint(&signed, &key, Strength::Current, AttestedKey::decode)?;
+        let statement = mint_certificate(certificate, &key, Strength::Current, AttestedKey::decode)?;
         found = Some(match &found {
             None => join(&keeper, &statement, AttestedKey::held_by)?,
             Some(attest_key) => join(attest_key, &statement, AttestedKey::attested_by)?,
@@ -216,8 +215,7 @@ struct Keeper {
 
 impl Keeper {
     /// Early trusted environments have a name without a word for what they are; StrongBox always has one.
-    fn decode(tbs: &[u8]) -> Result<Self, Reject> {
-        let tbs = Tbs::from_der(tbs)?;
+    fn decode(tbs: &Tbs) -> Result<Self, Reject> {
         let name = attributes(tbs.subject()).ok_or(Reject::Malformed { what: "subject" })?;
         let is_strong_box =
             name.iter().any(|(oid, value)| (oid == TITLE || oid == ORGANIZATION) && value == "StrongBox");
@@ -239,8 +237,7 @@ pub(crate) struct AttestedKey {
 }
 
 impl AttestedKey {
-    fn decode(tbs: &[u8]) -> Result<Self, Reject> {
-        let tbs = Tbs::from_der(tbs)?;
+    fn decode(tbs: &Tbs) -> Result<Self, Reject> {
         let is_unknown = |oid: &str| oid != KEY_DESCRIPTION && !CRITICAL_KNOWN.contains(&oid);
         let critical =
             tbs.extensions().iter().find(|extension| extension.critical && is_unknown(&extension.oid));

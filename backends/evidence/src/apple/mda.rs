@@ -11,7 +11,7 @@
 //! read. Where the key is, no field says.
 //!
 //! Source: Apple, Device Management, DeviceInformation (DevicePropertiesAttestation); draft-ietf-acme-device-attest.
-use super::{emit_enclave, end_entity};
+use super::{check_end_entity, emit_enclave};
 use crate::appraise::{Appraised, Input, NotVerified};
 use crate::formats::Format;
 use crate::webauthn::{Object, attestation_profile, chain, reach};
@@ -99,24 +99,24 @@ struct Device {
 }
 
 impl Device {
-    fn read(raw: &[u8]) -> Result<Self, Reject> {
-        let tbs = end_entity(raw)?;
+    fn read(tbs: &Tbs) -> Result<Self, Reject> {
+        check_end_entity(tbs)?;
         let freshness = tbs.extension(FRESHNESS).ok_or(Reject::FieldMissing { field: "freshness code" })?;
         let freshness = <[u8; 32]>::try_from(freshness.value.as_slice());
         Ok(Self {
             spki: tbs.spki().to_vec(),
             freshness: freshness.map_err(|_| Reject::Malformed { what: "freshness code" })?,
-            serial: text(&tbs, SERIAL)?,
-            model: text(&tbs, MODEL)?,
-            os_version: text(&tbs, OS_VERSION)?,
-            sep_os_version: text(&tbs, SEP_OS_VERSION)?,
-            integrity_protection: match number(&tbs, INTEGRITY_PROTECTION)? {
+            serial: text(tbs, SERIAL)?,
+            model: text(tbs, MODEL)?,
+            os_version: text(tbs, OS_VERSION)?,
+            sep_os_version: text(tbs, SEP_OS_VERSION)?,
+            integrity_protection: match number(tbs, INTEGRITY_PROTECTION)? {
                 Some(0) => Some(true),
                 Some(1) => Some(false),
                 _ => None,
             },
-            secure_boot: text(&tbs, SECURE_BOOT)?,
-            kernel_extensions: number(&tbs, KERNEL_EXTENSIONS)?.map(|allowed| allowed != 0),
+            secure_boot: text(tbs, SECURE_BOOT)?,
+            kernel_extensions: number(tbs, KERNEL_EXTENSIONS)?.map(|allowed| allowed != 0),
         })
     }
 

@@ -40,10 +40,10 @@ impl RegisteredKey {
     /// Reads a tbsCertificate.
     ///
     /// # Errors
-    /// [`Reject::FieldMissing`] where there is no nonce; [`Reject::Malformed`]; those of [`end_entity`].
-    fn read(raw: &[u8]) -> Result<Self, Reject> {
+    /// [`Reject::FieldMissing`] where there is no nonce; [`Reject::Malformed`]; those of [`check_end_entity`].
+    fn read(tbs: &Tbs) -> Result<Self, Reject> {
         let what = "nonce extension";
-        let tbs = end_entity(raw)?;
+        check_end_entity(tbs)?;
         let extension = tbs.extension(NONCE).ok_or(Reject::FieldMissing { field: what })?;
         let tagged = der::only(what, NONCE_TAG, der::only(what, der::SEQUENCE, &extension.value)?)?;
         let nonce = der::only(what, der::OCTET_STRING, tagged)?.to_vec();
@@ -58,12 +58,9 @@ impl RegisteredKey {
     }
 }
 
-/// A tbsCertificate of no authority.
-///
 /// # Errors
-/// [`Reject::PropertyRefused`] where it is one; [`Reject::Malformed`].
-fn end_entity(raw: &[u8]) -> Result<Tbs, Reject> {
-    let tbs = Tbs::from_der(raw)?;
+/// [`Reject::PropertyRefused`] where the certificate is an authority's.
+fn check_end_entity(tbs: &Tbs) -> Result<(), Reject> {
     if tbs.is_authority() == Some(true) {
         return Err(Reject::PropertyRefused {
             field: "attestation certificate basicConstraints.cA",
@@ -71,7 +68,7 @@ fn end_entity(raw: &[u8]) -> Result<Tbs, Reject> {
             found: Operand::Word("true"),
         });
     }
-    Ok(tbs)
+    Ok(())
 }
 
 /// Says where Apple's CAs certify keys to be.

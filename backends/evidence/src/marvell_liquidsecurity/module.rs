@@ -5,9 +5,9 @@
 //! paths and keys decide. Roots that come along are dropped: a public tool takes any self-signed one of them for the owner's.
 use crate::appraise::Input;
 use pkic_facts::certificate::{Certificate, Tbs};
-use pkic_facts::crypto::{Scheme, Strength};
+use pkic_facts::crypto::Scheme;
 use pkic_facts::facts::Emission;
-use pkic_facts::path::{CaBit, KeyPurpose, PathInput, PathProfile, Validity, VerifiedPath, verify_path};
+use pkic_facts::path::{CaBit, PathInput, PathProfile, VerifiedPath, verify_path};
 use pkic_facts::reject::{Operand, Reject};
 use pkic_facts::verified::{TrustedKey, Verified, join};
 use pkic_vocab::Value;
@@ -26,15 +26,7 @@ const CARD_NAME: (&str, &str) = ("HSM:", ", for FIPS mode");
 
 /// Certificates of the maker: cards have version 1 and so no basicConstraints.
 const fn maker_profile(format: &'static str) -> PathProfile {
-    PathProfile {
-        format,
-        certificates_max: 2,
-        ca_bit: CaBit::AbsentTolerated,
-        key_purpose: KeyPurpose::Any,
-        validity: Validity::Checked,
-        critical_known: &[],
-        strength: Strength::Current,
-    }
+    PathProfile { ca_bit: CaBit::AbsentTolerated, ..PathProfile::strict(format, 2) }
 }
 
 /// Certificates of the owner: its root signs both itself.
@@ -182,8 +174,7 @@ struct Owned {
 }
 
 impl Owned {
-    fn read(tbs: &[u8]) -> Result<Self, Reject> {
-        let tbs = Tbs::from_der(tbs)?;
+    fn read(tbs: &Tbs) -> Result<Self, Reject> {
         let root = Tbs::common_name(tbs.issuer()).unwrap_or_default();
         let owner = if root.starts_with(GOOGLE_ROOTS) { Owner::Google } else { Owner::Other };
         Ok(Self { key: tbs.spki().to_vec(), owner })

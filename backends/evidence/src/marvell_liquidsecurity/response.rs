@@ -18,7 +18,7 @@ use pkic_facts::facts::Emission;
 use pkic_facts::reject::{Operand, Reject};
 use pkic_facts::verified::SignedBytes;
 use pkic_vocab::words::Words;
-use std::collections::BTreeMap;
+use std::ops::Range;
 
 /// Bytes of the signature at the end: partition keys are RSA of 2048 bits.
 const SIGNATURE_LEN_BYTES: usize = 256;
@@ -103,9 +103,12 @@ impl Response {
     }
 }
 
-/// The attributes of one object.
-#[derive(Clone, Debug)]
-struct Object(BTreeMap<u32, Vec<u8>>);
+/// The attributes of one object: their values one behind the other, and where the value of each type stands.
+#[derive(Clone, Debug, Default)]
+struct Object {
+    bytes: Vec<u8>,
+    values: Vec<(u32, Range<usize>)>,
+}
 
 impl Object {
     fn read(bytes: &[u8]) -> Result<Self, Reject> {
@@ -116,20 +119,27 @@ impl Object {
             return Err(Reject::TooLarge { what: "attributes", size: count, limit: ATTRIBUTES_MAX });
         }
         let mut reader = Reader::new(reader.take(WHAT, len)?);
-        let mut attributes = BTreeMap::new();
+        let mut object = Self { bytes: Vec::with_capacity(len), values: Vec::with_capacity(count) };
         for _ in 0..count {
             let (kind, len) = (reader.u32(WHAT)?, length(reader.u32(WHAT)?)?);
-            let value = reader.take(WHAT, len)?.to_vec();
-            if attributes.insert(kind, value).is_some() {
+            if object.get(kind).is_some() {
                 return Err(Reject::FieldRepeated { field: "attribute" });
             }
+            object.push(kind, reader.take(WHAT, len)?);
         }
         reader.finish(WHAT)?;
-        Ok(Self(attributes))
+        Ok(object)
+    }
+
+    fn push(&mut self, kind: u32, value: &[u8]) {
+        let start = self.bytes.len();
+        self.bytes.extend_from_slice(value);
+        self.values.push((kind, start..self.bytes.len()));
     }
 
     fn get(&self, kind: u32) -> Option<&[u8]> {
-        self.0.get(&kind).map(Vec::as_slice)
+        let (_, value) = self.values.iter().find(|(other, _)| *other == kind)?;
+        self.bytes.get(value.clone())
     }
 
     /// An unsigned integer of up to eight bytes.
@@ -201,7 +211,7 @@ impl Key {
             (PUBLIC_EXPONENT, "CKA_PUBLIC_EXPONENT"),
             (EXTENDED_CHECK_VALUE, "OBJ_ATTR_EKCV"),
         ];
-        let mut either = BTreeMap::new();
+        let mut either = Object::default();
         for (kind, field) in known {
             let values = (private.get(kind), public.and_then(|public| public.get(kind)));
             if let (Some(expected), Some(found)) = values
@@ -211,10 +221,10 @@ impl Key {
                 return Err(Reject::FieldMismatch { field, expected, found });
             }
             if let Some(value) = values.0.or(values.1) {
-                either.insert(kind, value.to_vec());
+                either.push(kind, value);
             }
         }
-        let spki = spki(&Object(either))?;
+        let spki = spki(&either)?;
         if private.get(MODULUS).is_none() {
             let field = "OBJ_ATTR_EKCV";
             let expected = Sha256Digest::of(&spki);

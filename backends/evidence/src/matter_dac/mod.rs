@@ -24,7 +24,7 @@ use crate::x509;
 use pkic_facts::certificate::{Certificate, Tbs};
 use pkic_facts::crypto::{Hash, Scheme, Strength, ecdsa_der_of_fixed};
 use pkic_facts::facts::{Carried, Emission, Statement};
-use pkic_facts::path::{CaBit, KeyPurpose, PathProfile, Validity};
+use pkic_facts::path::PathProfile;
 use pkic_facts::pem;
 use pkic_facts::reject::{Operand, Reject};
 use pkic_facts::verified::{SignedBytes, TrustedKey, join, mint};
@@ -63,15 +63,7 @@ const CHALLENGE_LEN_BYTES: usize = 16;
 const NONCE_LEN_BYTES: usize = 32;
 
 /// The DAC and the PAI: every other shape breaks the specification.
-const PROFILE: PathProfile = PathProfile {
-    format: NAME,
-    certificates_max: 2,
-    ca_bit: CaBit::Required,
-    key_purpose: KeyPurpose::Any,
-    validity: Validity::Checked,
-    critical_known: &[],
-    strength: Strength::Current,
-};
+const PROFILE: PathProfile = PathProfile::strict(NAME, 2);
 
 fn is_present(input: &Input<'_>) -> bool {
     let is_container = is_container(input);

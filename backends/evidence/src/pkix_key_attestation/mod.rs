@@ -19,7 +19,7 @@ use pkic_facts::certificate::{Certificate, Tbs};
 use pkic_facts::crypto::{PublicKey, Scheme, Sha256Digest, Strength};
 use pkic_facts::der::{self, Element};
 use pkic_facts::facts::Statement as _;
-use pkic_facts::path::{CaBit, KeyPurpose, PathInput, PathProfile, Validity, verify_path};
+use pkic_facts::path::{KeyPurpose, PathInput, PathProfile, verify_path};
 use pkic_facts::pem;
 use pkic_facts::reject::{Operand, Reject};
 use pkic_facts::verified::{SignedBytes, TrustedKey, Verified, join, mint};
@@ -42,13 +42,8 @@ pub const FORMAT: Format = Format {
 const NAME: &str = "pkix-key-attestation";
 
 const PROFILE: PathProfile = PathProfile {
-    format: NAME,
-    certificates_max: 5,
-    ca_bit: CaBit::Required,
     key_purpose: KeyPurpose::Required(oids::ATTESTATION_KEY_PURPOSE),
-    validity: Validity::Checked,
-    critical_known: &[],
-    strength: Strength::Current,
+    ..PathProfile::strict(NAME, 5)
 };
 
 /// Signature blocks of one token: two algorithms of two owners are four.
@@ -283,9 +278,8 @@ impl Block {
 }
 
 /// An attestation key's certificate allows signatures.
-fn check_attestation_key(tbs: &[u8]) -> Result<(), Reject> {
+fn check_attestation_key(tbs: &Tbs) -> Result<(), Reject> {
     let field = "keyUsage.digitalSignature";
-    let tbs = Tbs::from_der(tbs)?;
     let extension = tbs.extension("2.5.29.15").ok_or(Reject::FieldMissing { field })?;
     match der::only("keyUsage", der::BIT_STRING, &extension.value)? {
         [_, bits, ..] if bits & 0x80 != 0 => Ok(()),

@@ -14,11 +14,11 @@ use crate::spki::public_key_of;
 use crate::x509::{certificates, certificates_of, one, path_through};
 use crate::{cose, eat};
 use ciborium::Value as Cbor;
-use pkic_facts::certificate::{Certificate, Tbs};
+use pkic_facts::certificate::Certificate;
 use pkic_facts::crypto::{Hash, KeyKind, PublicKey, Scheme, Strength};
 use pkic_facts::der;
 use pkic_facts::facts::Payload;
-use pkic_facts::path::{CaBit, KeyPurpose, PathProfile, Validity};
+use pkic_facts::path::{CaBit, PathProfile};
 use pkic_facts::reject::{Operand, Reject};
 use pkic_facts::verified::{HashOf, SignedBytes, TrustedKey, Verified, mint};
 
@@ -55,15 +55,7 @@ pub enum Envelope {
 }
 
 /// Four as the longest of our own formats has below the root, and the leaf.
-const PROFILE: PathProfile = PathProfile {
-    format: super::NAME,
-    certificates_max: 5,
-    ca_bit: CaBit::Required,
-    key_purpose: KeyPurpose::Any,
-    validity: Validity::Checked,
-    critical_known: &[],
-    strength: Strength::Current,
-};
+const PROFILE: PathProfile = PathProfile::strict(super::NAME, 5);
 
 const MESSAGE: &str = "message";
 /// contentType and messageDigest (RFC 5652 section 11).
@@ -93,7 +85,7 @@ impl Envelope {
             Envelope::Certificate { extension, .. } => certificates(input)
                 .is_ok_and(|found| found.iter().any(|one| one.tbs().extension(extension).is_some())),
             Envelope::CoseSign1 { content_type } => {
-                eat::may_be_message(bytes)
+                cose::may_be_message(bytes)
                     && cose::Sign1::read(MESSAGE, bytes).is_ok_and(|message| {
                         message.protected(3).and_then(Cbor::as_text) == Some(content_type.as_str())
                     })
@@ -170,8 +162,8 @@ fn of_certificate(
     let ca_bit = if may_lack_ca_bit { CaBit::AbsentTolerated } else { CaBit::Required };
     let path = path_through(input, &leaf, &others, &PathProfile { ca_bit, ..PROFILE })?;
     path.decode_leaf(|tbs| {
-        let key = Some(Tbs::from_der(tbs)?.spki().to_vec());
-        Ok(Payload { bytes: tbs.to_vec(), key, ..Payload::default() })
+        let key = Some(tbs.spki().to_vec());
+        Ok(Payload { bytes: tbs.raw().to_vec(), key, ..Payload::default() })
     })
 }
 

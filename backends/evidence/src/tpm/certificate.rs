@@ -90,11 +90,10 @@ struct TpmKey {
 }
 
 impl TpmKey {
-    fn of_certificate(raw: &[u8]) -> Result<Self, Reject> {
-        let tbs = Tbs::from_der(raw)?;
-        let device = match Role::of(&tbs) {
-            Some(Role::Attestation) => Device::of_attestation_key(raw)?,
-            Some(Role::Endorsement) => Device::from_tbs(raw)?,
+    fn of_certificate(tbs: &Tbs) -> Result<Self, Reject> {
+        let device = match Role::of(tbs) {
+            Some(Role::Attestation) => Device::of_attestation_key(tbs)?,
+            Some(Role::Endorsement) => Device::from_tbs(tbs)?,
             None => {
                 let found = tbs.key_purposes().into_iter().next().map_or(Operand::Absent, Operand::Oid);
                 return Err(Reject::KeyPurpose { expected: ENDORSEMENT_KEY_PURPOSE, found });

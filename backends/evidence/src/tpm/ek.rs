@@ -132,9 +132,8 @@ impl Device {
     ///
     /// # Errors
     /// [`Reject::Malformed`]; [`Reject::FieldRepeated`] where an attribute stands twice; [`Reject::TooLarge`].
-    pub fn from_tbs(raw: &[u8]) -> Result<Self, Reject> {
-        let tbs = Tbs::from_der(raw)?;
-        let mut device = Self { is_compute_instance: is_compute_instance(&tbs), ..Self::default() };
+    pub fn from_tbs(tbs: &Tbs) -> Result<Self, Reject> {
+        let mut device = Self { is_compute_instance: is_compute_instance(tbs), ..Self::default() };
         if let Some(extension) = tbs.extension(SUBJECT_ALT_NAME) {
             device.read_names(&extension.value)?;
         }
@@ -149,8 +148,7 @@ impl Device {
     ///
     /// # Errors
     /// Those of [`Device::from_tbs`]; [`Reject::PropertyRefused`] where the certificate is of another kind.
-    pub fn of_attestation_key(raw: &[u8]) -> Result<Self, Reject> {
-        let tbs = Tbs::from_der(raw)?;
+    pub fn of_attestation_key(tbs: &Tbs) -> Result<Self, Reject> {
         if tbs.version() != 2 {
             return Err(Reject::PropertyRefused {
                 field: "attestation key certificate version",
@@ -165,14 +163,14 @@ impl Device {
                 found: Operand::Word("true"),
             });
         }
-        if certificate_policies(&tbs)?.iter().any(|policy| policy == BELIEVED_THE_USER) {
+        if certificate_policies(tbs)?.iter().any(|policy| policy == BELIEVED_THE_USER) {
             return Err(Reject::PropertyRefused {
                 field: "attestation key certificate certificatePolicies",
                 expected: Operand::Word("an endorsement key that was verified"),
                 found: Operand::Oid(BELIEVED_THE_USER.to_owned()),
             });
         }
-        Self::from_tbs(raw)
+        Self::from_tbs(tbs)
     }
 
     fn read_names(&mut self, subject_alt_name: &[u8]) -> Result<(), Reject> {

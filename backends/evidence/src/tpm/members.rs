@@ -19,8 +19,7 @@ use super::structures::{CreationData, Signature};
 use crate::appraise::{Input, NotVerified};
 use crate::container::Container;
 use pkic_facts::certificate::Certificate;
-use pkic_facts::crypto::Strength;
-use pkic_facts::path::{CaBit, KeyPurpose, PathInput, PathProfile, Validity, VerifiedPath, verify_path};
+use pkic_facts::path::{KeyPurpose, PathInput, PathProfile, VerifiedPath, verify_path};
 use pkic_facts::reject::{Operand, Reject};
 use pkic_facts::verified::{SignedBytes, TrustedKey, Verified, activation};
 
@@ -171,13 +170,9 @@ impl Signer {
 /// Attestation key certificates: empty subjects with a critical subjectAltName are the rule, and issuers are ordinary CAs.
 pub(super) const fn attestation_key_profile(format: &'static str) -> PathProfile {
     PathProfile {
-        format,
-        certificates_max: 5,
-        ca_bit: CaBit::Required,
         key_purpose: KeyPurpose::Required(ATTESTATION_KEY_PURPOSE),
-        validity: Validity::Checked,
         critical_known: &[CERTIFICATE_POLICIES],
-        strength: Strength::Current,
+        ..PathProfile::strict(format, 5)
     }
 }
 

@@ -35,25 +35,23 @@ impl Leaf {
     ///
     /// # Errors
     /// [`Reject::PropertyRefused`] where it breaks a rule of section 8.2.1; [`Reject::Malformed`].
-    pub(super) fn of_packed(raw: &[u8]) -> Result<Self, Reject> {
-        let tbs = Tbs::from_der(raw)?;
-        check_subject(&tbs)?;
+    pub(super) fn of_packed(tbs: &Tbs) -> Result<Self, Reject> {
+        check_subject(tbs)?;
         if tbs.is_authority() != Some(false) {
-            return Err(is_authority(&tbs));
+            return Err(is_authority(tbs));
         }
-        Self::of_tbs(&tbs)
+        Self::of_tbs(tbs)
     }
 
     /// Reads the certificate of a `fido-u2f` attestation key, which has no rules but to be no authority.
     ///
     /// # Errors
     /// [`Reject::PropertyRefused`], [`Reject::Malformed`].
-    pub(super) fn of_u2f(raw: &[u8]) -> Result<Self, Reject> {
-        let tbs = Tbs::from_der(raw)?;
+    pub(super) fn of_u2f(tbs: &Tbs) -> Result<Self, Reject> {
         if tbs.is_authority() == Some(true) {
-            return Err(is_authority(&tbs));
+            return Err(is_authority(tbs));
         }
-        Self::of_tbs(&tbs)
+        Self::of_tbs(tbs)
     }
 
     fn of_tbs(tbs: &Tbs) -> Result<Self, Reject> {

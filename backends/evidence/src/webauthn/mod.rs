@@ -19,8 +19,8 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use ciborium::Value;
 use pkic_facts::certificate::Certificate;
-use pkic_facts::crypto::{Hash, Sha256Digest, Strength};
-use pkic_facts::path::{CaBit, KeyPurpose, PathInput, PathProfile, Validity, VerifiedPath, verify_path};
+use pkic_facts::crypto::{Hash, Sha256Digest};
+use pkic_facts::path::{PathInput, PathProfile, VerifiedPath, verify_path};
 use pkic_facts::reject::{Operand, Reject};
 use pkic_facts::verified::{Evidence, HashOf, Verified, join};
 use std::sync::Arc;
@@ -175,15 +175,7 @@ pub(crate) fn chain(statement: &Value) -> Result<Vec<Certificate>, Reject> {
 
 /// The paths of attestation certificates: ordinary CAs and dates, and no extended key usage, but for a TPM's.
 pub(crate) const fn attestation_profile(format: &'static str) -> PathProfile {
-    PathProfile {
-        format,
-        certificates_max: 5,
-        ca_bit: CaBit::Required,
-        key_purpose: KeyPurpose::Any,
-        validity: Validity::Checked,
-        critical_known: &[],
-        strength: Strength::Current,
-    }
+    PathProfile::strict(format, 5)
 }
 
 /// A path from the first certificate of `x5c`; the others only help to build it.

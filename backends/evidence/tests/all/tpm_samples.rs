@@ -43,7 +43,7 @@ fn real_endorsement_keys_reach_their_vendors_and_prove_nothing() {
         let Some(bytes) = sample(&format!("tpm-ek/{file}.der")) else { return };
         let certificate = Certificate::from_der(&bytes).unwrap();
         assert_eq!(certificate.encoding(), encoding, "{file}");
-        let device = Device::from_tbs(certificate.tbs().raw()).unwrap();
+        let device = Device::from_tbs(certificate.tbs()).unwrap();
         let found = [
             device.manufacturer.as_deref().unwrap(),
             device.model.as_deref().unwrap(),
@@ -66,7 +66,7 @@ fn real_endorsement_keys_reach_their_vendors_and_prove_nothing() {
 #[test]
 fn a_software_tpm_names_itself() {
     let Some(bytes) = sample("tpm-ek/swtpm_ek.der") else { return };
-    let device = Device::from_tbs(Certificate::from_der(&bytes).unwrap().tbs().raw()).unwrap();
+    let device = Device::from_tbs(Certificate::from_der(&bytes).unwrap().tbs()).unwrap();
     assert!(device.is_named_virtual());
 }
 

@@ -3,13 +3,12 @@
 //! A step is kept where the check is made: by a path, by the mint, by a preimage, by an activation. Nobody else makes
 //! one, so that a trail never tells of a check that was not made. Names and digests are computed when they are asked
 //! for, since most appraisals are never looked at. A trail decides nothing.
-use super::{SignedBytes, TrustedKey};
 use crate::anchors::AnchorRef;
 use crate::certificate::{Certificate, Tbs};
 use crate::crypto::{Hash, Scheme, Sha256Digest};
 use std::sync::Arc;
 
-/// What [`SignedBytes::what`] says of a certificate.
+/// What [`Signed::what`] says of a certificate.
 pub const TBS_CERTIFICATE: &str = "tbsCertificate";
 
 /// One check that a verified value rests on.
@@ -57,13 +56,8 @@ pub struct Signed {
 }
 
 impl Signed {
-    pub(super) fn new(signed: &SignedBytes, key: &TrustedKey) -> Signed {
-        Signed {
-            what: signed.what,
-            scheme: signed.scheme,
-            signer: Sha256Digest::of(&key.spki),
-            message: signed.message.as_slice().into(),
-        }
+    pub(super) fn new(what: &'static str, scheme: Scheme, spki: &[u8], message: &[u8]) -> Signed {
+        Signed { what, scheme, signer: Sha256Digest::of(spki), message: message.into() }
     }
 
     /// What the bytes are, in the word of the standard.

@@ -127,7 +127,8 @@ fn log_key(deployment: &Deployment) -> Result<NoteKey, Failure> {
     }
 }
 
-fn open_log(deployment: &Deployment) -> Result<Log, Failure> {
+/// Opens the log of a deployment, to write to it.
+pub(crate) fn open_log(deployment: &Deployment) -> Result<Log, Failure> {
     let key = log_key(deployment)?;
     let directory = deployment.log.as_ref().map(|log| log.directory.value.clone()).unwrap_or_default();
     Log::open(&directory, key).map_err(|error| failure(&IssueError::Log(error)))

@@ -13,6 +13,8 @@ pub(crate) const IS_BUILT: bool = cfg!(feature = "cloud");
 pub(crate) struct Reply {
     /// The status code.
     pub(crate) status: u16,
+    /// The media type of its body, without parameters; empty where it says none.
+    pub(crate) media_type: String,
     /// Its body, of at most 64 KiB.
     pub(crate) body: Vec<u8>,
 }
@@ -85,7 +87,9 @@ mod built {
             let judge = |answer: &Answer| Verdict::of_status(answer.status, "");
             let answered = self.client.call(&self.title, Repeat::Always, &|| Ok(request.clone()), judge);
             let answer = answered.map_err(|error| error.what)?;
-            Ok(Reply { status: answer.status, body: answer.body })
+            let media_type = answer.header("content-type").unwrap_or_default();
+            let media_type = media_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
+            Ok(Reply { status: answer.status, media_type, body: answer.body })
         }
     }
 }

@@ -5,7 +5,7 @@ use crate::config::{Deployment, Unloaded};
 use crate::failure::Failure;
 use crate::output::inert;
 use crate::stores::Stores;
-use crate::{clock, files, inputs};
+use crate::{clock, ct, files, inputs};
 use pkic_audit::{KeyKind, Log, NoteKey, VerifierKey};
 use pkic_backend::secret::check_private;
 use pkic_facts::envelope::ENVELOPE_LEN_BYTES_MAX;
@@ -67,6 +67,7 @@ impl Running {
         if deployment.log.as_ref().is_some_and(|log| log.keeps_evidence) {
             ca = ca.keeping_evidence();
         }
+        let ca = ca.logging_to(ct::logs(&deployment)?);
         Ok(Running { ca, deployment, stores: Stores::default() })
     }
 
@@ -85,7 +86,12 @@ impl Running {
             crl: of.crl_distribution_points.clone(),
         };
         let authority = Authority::new(&name, &certificate, &locations, opened.as_ref(), &of.key);
-        authority.map_err(|error| failure(&IssueError::Authority(error)))
+        let authority = authority.map_err(|error| failure(&IssueError::Authority(error)))?;
+        if self.deployment.ct.is_empty() {
+            return Ok(authority);
+        }
+        let above = of.read_chain()?;
+        Ok(authority.under(above.iter().map(|certificate| certificate.raw().to_vec()).collect()))
     }
 
     fn first_authority(&self, profile: &str) -> Result<String, Failure> {
@@ -121,7 +127,8 @@ fn log_key(deployment: &Deployment) -> Result<NoteKey, Failure> {
     }
 }
 
-fn open_log(deployment: &Deployment) -> Result<Log, Failure> {
+/// Opens the log of a deployment, to write to it.
+pub(crate) fn open_log(deployment: &Deployment) -> Result<Log, Failure> {
     let key = log_key(deployment)?;
     let directory = deployment.log.as_ref().map(|log| log.directory.value.clone()).unwrap_or_default();
     Log::open(&directory, key).map_err(|error| failure(&IssueError::Log(error)))

@@ -43,7 +43,7 @@ impl Exit {
     /// A refusal is a finding; what cannot be read is the caller's; all else is the machine's.
     pub(crate) fn of_issue(error: &IssueError) -> Exit {
         match error {
-            IssueError::Refused(..) | IssueError::Lint(_) => Exit::Finding,
+            IssueError::Refused(..) | IssueError::Lint(_) | IssueError::Timestamped(_) => Exit::Finding,
             IssueError::Authority(AuthorityError::Store(error)) => Exit::of_store(error.problem),
             IssueError::Log(error) => Exit::of_log(error),
             IssueError::Random(_) | IssueError::Timestamps { .. } => Exit::Device,

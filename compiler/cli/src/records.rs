@@ -15,6 +15,8 @@ use std::path::PathBuf;
 pub(crate) struct Opened {
     pub(crate) reader: Reader,
     pub(crate) key: VerifierKey,
+    /// The witnesses of the deployment that names it.
+    pub(crate) witnesses: Vec<VerifierKey>,
 }
 
 /// An issuance, from its intent to what came of it.
@@ -36,22 +38,25 @@ pub(crate) fn unread(error: &LogError) -> Failure {
 impl Opened {
     /// Opens the log that the arguments name.
     pub(crate) fn open(logged: &Logged, world: World) -> Result<Opened, Failure> {
-        let (directory, key): (PathBuf, VerifierKey) = match (&logged.log, &logged.log_key) {
-            (Some(directory), Some(text)) => {
-                let key = VerifierKey::parse(text).map_err(|_| {
-                    let help = "write `<name>+<hash>+<base64>`, as `pkic ca init` showed it";
-                    Failure::usage_with_help("`--log-key` is no verifier key", help)
-                })?;
-                (directory.clone(), key)
-            }
-            _ => {
-                let deployment = Deployment::load(&logged.config, world)?;
-                let key = ca::verifier(&deployment)?;
-                (deployment.log.map(|log| log.directory.value).unwrap_or_default(), key)
-            }
-        };
+        let (directory, key, witnesses): (PathBuf, VerifierKey, Vec<VerifierKey>) =
+            match (&logged.log, &logged.log_key) {
+                (Some(directory), Some(text)) => {
+                    let key = VerifierKey::parse(text).map_err(|_| {
+                        let help = "write `<name>+<hash>+<base64>`, as `pkic ca init` showed it";
+                        Failure::usage_with_help("`--log-key` is no verifier key", help)
+                    })?;
+                    (directory.clone(), key, Vec::new())
+                }
+                _ => {
+                    let deployment = Deployment::load(&logged.config, world)?;
+                    let key = ca::verifier(&deployment)?;
+                    let witnesses =
+                        deployment.witnesses.into_iter().map(|witness| witness.key.value).collect();
+                    (deployment.log.map(|log| log.directory.value).unwrap_or_default(), key, witnesses)
+                }
+            };
         let reader = Reader::open(&directory, key.clone()).map_err(|error| unread(&error))?;
-        Ok(Opened { reader, key })
+        Ok(Opened { reader, key, witnesses })
     }
 
     /// Hands every issuance to `take`, in the order of the log, until it says to stop. Memory grows with what is open at a

@@ -84,6 +84,7 @@ fn bench(name: &str) -> Work {
     authority(&work, "other.pem", "branch-ca.pem");
     authority(&work, "keys/test-ca.pem", "test-ca.crt");
     work.write("issuing-ca-chain.pem", std::fs::read(work.0.join("issuing-ca.pem")).unwrap());
+    work.openssl("pkey -in keys/test-ca.pem -pubout -out argon.spki");
     work.write("database", "");
     work.write("crl.cnf", "[ca]\ndefault_ca = d\n[d]\ndatabase = database\ndefault_md = sha256\n");
     work.openssl(
@@ -154,6 +155,11 @@ fn the_documented_example_holds_and_one_mistake_is_one_finding() {
         ("directory = \"log\"", "directory = \"none/log\"", "E0608"),
         ("[log]", "[logs]", "E0602"),
         ("\"127.0.0.1:8443\"", "\"localhost\"", "E0603"),
+        ("https://witness.example", "witness.example", "E0603"),
+        ("witness.example/near+91cec794", "witness.example/near+91cec795", "E0603"),
+        ("[witness.near]", "[witnesses.near]", "E0602"),
+        ("url = \"https://ct.example/2026h2\"", "uri = \"https://ct.example/2026h2\"", "E0602"),
+        ("key = \"argon.spki\"", "key = \"rows.toml\"", "E0608"),
         ("pin-source = \"file:hsm.pin\"", "pin-source = \"1234\"", "E0603"),
         ("pin-source = \"file:hsm.pin\"", "pin-source = \"file:rows.toml\"", "E0608"),
         ("pin-source = \"file:hsm.pin\"", "user-pin = \"1234\"", "E0605"),

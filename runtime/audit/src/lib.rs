@@ -30,6 +30,7 @@ mod receipt;
 mod tile;
 mod tree;
 mod verify;
+mod witness;
 mod writer;
 
 pub use beside::{BESIDE_LEN_BYTES_MAX, Beside};
@@ -49,3 +50,4 @@ pub use receipt::{RECEIPT_LEN_BYTES_MAX, Receipt};
 pub use tile::ENTRY_LEN_BYTES_MAX;
 pub use tree::leaf_hash;
 pub use verify::Verified;
+pub use witness::{Answer, Witness, WitnessError};

@@ -35,6 +35,7 @@ pub struct Authority {
     store: Identity,
     scheme: Scheme,
     known: Mutex<Option<Arc<SignerFacts>>>,
+    chain: Vec<Vec<u8>>,
 }
 
 impl fmt::Debug for Authority {
@@ -128,7 +129,20 @@ impl Authority {
             return Err(AuthorityError::Scheme { needed: scheme.name() });
         }
         let (name, store) = (name.to_owned(), store.identity());
-        Ok(Authority { name, certificate, issuer, signer, store, scheme, known: Mutex::new(None) })
+        let (known, chain) = (Mutex::new(None), Vec::new());
+        Ok(Authority { name, certificate, issuer, signer, store, scheme, known, chain })
+    }
+
+    /// The same, with the certificates above its own, each in DER and certified by the next: logs of certificate
+    /// transparency want them up to a root that they know (RFC 6962 section 4.2). They go to logs and nowhere else.
+    #[must_use]
+    pub fn under(self, chain: Vec<Vec<u8>>) -> Authority {
+        Authority { chain, ..self }
+    }
+
+    /// The certificates above its own.
+    pub(crate) fn chain(&self) -> &[Vec<u8>] {
+        &self.chain
     }
 
     /// Its qualified name in the policy.

@@ -6,6 +6,7 @@ use crate::draft::{Draft, Pending};
 use crate::issuer::Issuer;
 use crate::permit::{Account, Permit, Terms};
 use crate::report::{self, Context};
+use crate::transparency;
 use crate::unfit::Unfit;
 use pkic_eval::{Ask, Decision};
 use pkic_facts::certificate::Tbs;
@@ -84,6 +85,8 @@ pub enum Refusal {
         /// What is open.
         pending: Vec<Pending>,
     },
+    /// The contents demand the timestamps of logs, and no obligation in force has logs asked for them.
+    TimestampsUnobliged,
     /// The draft was made for another profile.
     DraftProfile {
         /// The profile that is asked for.
@@ -187,6 +190,7 @@ impl fmt::Display for Refusal {
                 let pending: Vec<String> = pending.iter().map(|each| format!("`{each}`")).collect();
                 write!(f, "the draft leaves {} open", pending.join(", "))
             }
+            Refusal::TimestampsUnobliged => f.write_str(transparency::UNOBLIGED),
             Refusal::DraftProfile { expected, found } => {
                 write!(f, "the draft is of the profile `{found}`, expected `{expected}`")
             }
@@ -225,7 +229,8 @@ impl std::error::Error for Refusal {}
 /// Decides on the bytes of a draft by appraised facts, and judges the key that would sign them.
 ///
 /// The caller has checked the signatures of the approvals that the ask carries. The draft is for this very `now`, has
-/// a random serial and a known issuer. Facts about the certificate come from the draft's bytes alone; facts about the
+/// a random serial and a known issuer. Where the contents demand the timestamps of logs, and the policy obliges `ct`, the
+/// draft still lacks them: the permit's report names them as pending, and [`crate::ca::Ca::issue`] has them put in. Facts about the certificate come from the draft's bytes alone; facts about the
 /// authority from the issuer's certificate.
 ///
 /// # Errors
@@ -267,6 +272,10 @@ pub fn authorize(
         let failing = decision.failing();
         let account = Box::new(Account { report, facts: table, signer_facts });
         return Err(Box::new(Refusal::Policy { failing, account }));
+    }
+    if draft.pending().contains(&Pending::Timestamps) && transparency::logs_obliged(&report.obligations) == 0
+    {
+        return Err(Box::new(Refusal::TimestampsUnobliged));
     }
     let ends = [appraised.facts().not_after(), appraised.challenge().map(|terms| terms.expires)];
     let not_after = ends
@@ -339,8 +348,10 @@ fn check_challenge(
 }
 
 fn check_draft(profile: &Profile, facts: &Facts, draft: &Draft, now: i64) -> Result<(), Refusal> {
-    if !draft.pending().is_empty() {
-        return Err(Refusal::DraftPending { pending: draft.pending().to_vec() });
+    let open = draft.pending().iter().filter(|each| **each != Pending::Timestamps);
+    let pending: Vec<Pending> = open.cloned().collect();
+    if !pending.is_empty() {
+        return Err(Refusal::DraftPending { pending });
     }
     if draft.profile() != profile.name {
         let (expected, found) = (profile.name.clone(), draft.profile().to_owned());

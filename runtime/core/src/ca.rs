@@ -199,6 +199,8 @@ pub enum IssueError {
         /// By name, why the others did not.
         why: Vec<(String, TimestampError)>,
     },
+    /// With the timestamps of logs in it, the certificate is not what the policy permits: ids of what refuses.
+    Timestamped(Vec<String>),
 }
 
 impl fmt::Display for IssueError {
@@ -230,6 +232,9 @@ impl fmt::Display for IssueError {
             IssueError::Timestamps { wanted, given, why } => {
                 write!(f, "the policy wants timestamps of {wanted} logs, and {given} gave one that holds")?;
                 why.iter().try_for_each(|(name, error)| write!(f, "; {name}: {error}"))
+            }
+            IssueError::Timestamped(failing) => {
+                write!(f, "with the timestamps of logs in it, the policy refuses: {}", failing.join(", "))
             }
         }
     }
@@ -375,13 +380,13 @@ impl Ca {
         let (permit, kept) = self.authorize(&work, order, profile, &ask)?;
         let permit = permit.until(approved.not_after()).warned(approved.warnings());
         check_rules(permit.tbs(), authority, profile)?;
-        let logs = self.logs_wanted(&permit)?;
+        let logs = self.logs_wanted(&work, &ask, &permit)?;
         let intent = self.intend(&work, order, &permit, (kept, logs))?;
         drop(ledger);
         let account = permit.shared_account();
         let signed = match logs {
             0 => self.sign(authority, permit),
-            wanted => self.sign_logged(&work, profile, permit, intent.index, wanted),
+            wanted => self.sign_logged(&work, (profile, &ask), permit, intent.index, wanted),
         };
         let certificate = self.conclude(intent.index, now, signed)?;
         let receipt = self.log.receipt(intent.index)?;

@@ -18,6 +18,9 @@ mod write;
 
 pub(crate) use write::{signature_algorithm, time};
 
+/// Path of the fact that holds the timestamps of logs.
+const TIMESTAMPS: &str = "certificate.sct-list";
+
 /// The serial number of a draft.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Serial {
@@ -138,7 +141,8 @@ impl fmt::Display for LeftOutWhy {
     }
 }
 
-/// Something that only issuance can fill in. A draft with any of it can be decided on and never signed.
+/// Something that only issuance can fill in. A draft with any of it can be decided on and, but for
+/// [`Pending::Timestamps`], never signed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Pending {
     /// Issuer name and signature algorithm.
@@ -147,6 +151,8 @@ pub enum Pending {
     Serial,
     /// A field of `contents`, by its path.
     Field(Path),
+    /// The timestamps of logs, which have to see the precertificate first: a CA that asks logs may sign such a draft.
+    Timestamps,
 }
 
 impl fmt::Display for Pending {
@@ -155,6 +161,7 @@ impl fmt::Display for Pending {
             Pending::Issuer => f.write_str("certificate.issuer"),
             Pending::Serial => f.write_str("serial-number"),
             Pending::Field(path) => f.write_str(path.fact.def().path),
+            Pending::Timestamps => f.write_str(TIMESTAMPS),
         }
     }
 }
@@ -218,6 +225,9 @@ impl Draft {
                     left_out.extend(why.map(|why| LeftOut::because(&field.path, why)));
                 }
                 Filled::Nothing => {}
+                Filled::Pending if field.path.fact.def().path == TIMESTAMPS => {
+                    pending.push(Pending::Timestamps)
+                }
                 Filled::Pending => pending.push(Pending::Field(field.path.clone())),
             }
         }

@@ -2,6 +2,7 @@
 //!
 //! A log that answers with a promise of another log, of another certificate, or of nobody, gives no certificate: what it
 //! signed is verified with its key before it is put into one. Source: RFC 6962 sections 3.2 and 3.3.
+use crate::report::Obligation;
 use pkic_facts::crypto::{Hash, Scheme, Sha256Digest, Strength, verify_signature};
 use std::fmt;
 
@@ -9,6 +10,18 @@ use std::fmt;
 const AHEAD_S_MAX: i64 = 60;
 /// Bytes of one timestamp: an RSA signature of 4,096 bits and extensions of the same size stay far below.
 pub const TIMESTAMP_LEN_BYTES_MAX: usize = 4096;
+
+/// Why a demand for `sct-list` cannot be met.
+pub(crate) const UNOBLIGED: &str =
+    "the contents demand `sct-list`, and no `oblige ct` is in force, which would have logs fill it";
+
+/// In how many logs the obligations of a decision want its certificate.
+pub(crate) fn logs_obliged(obligations: &[Obligation]) -> usize {
+    let obliged = obligations.iter().filter(|each| each.name == "ct");
+    let counts = obliged.flat_map(|each| &each.arguments).map(|(_, count)| count.parse::<usize>());
+    // A count that does not read is none that could be met.
+    counts.map(|count| count.unwrap_or(usize::MAX)).max().unwrap_or(0)
+}
 
 /// A log. Its key, and how it is reached, are the embedder's to know.
 pub trait TransparencyLog: Send + Sync {

@@ -9,17 +9,22 @@
     unreachable_pub
 )]
 mod bench;
+#[path = "support/rfc6962.rs"]
+mod rfc6962;
 
 use bench::{Bench, NOW};
 use pkic_audit::Reader;
 use pkic_facts::certificate::Certificate;
 use pkic_facts::crypto::Sha256Digest;
+use pkic_runtime::authority::Authority;
+use pkic_runtime::authorize::Refusal;
 use pkic_runtime::ca::{Ca, IssueError};
 use pkic_runtime::certificate::{POISON, SCT_LIST, is_pair, precertificate};
 use pkic_runtime::record::{Intent, Outcome, Precertified};
 use pkic_runtime::transparency::{TimestampError, TransparencyLog};
 use pkic_runtime::trust::Trusted;
 use rcgen::{KeyPair, PublicKeyData, SigningKey};
+use rfc6962::{message, unpoisoned};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -42,7 +47,29 @@ profile logged {
         sct-list ?
     }
 }
+/// The certificate has to say that it is logged.
+profile demanding {
+    role tls-server
+    operations [issue]
+    issued-by [issuing]
+    key.storage in any
+    request.proof-of-possession == true
+    OBLIGE
+    contents {
+        validity <= 30d default 7d
+        san.dns
+        key-usage critical == [digital-signature]
+        extended-key-usage == [server-auth]
+        authority-key-identifier
+        SCT-LIST
+    }
+}
 "#;
+
+/// The policy, with what `demanding` obliges and what its contents say of the list.
+fn policy(oblige: &str, sct_list: &str) -> String {
+    POLICY.replace("OBLIGE", oblige).replace("SCT-LIST", sct_list)
+}
 
 /// How a log answers.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -72,43 +99,6 @@ fn log(name: &'static str, manner: Manner) -> (Box<dyn TransparencyLog>, Arc<Ato
     (Box::new(TestLog { name, key, spki, manner, asked: Arc::clone(&asked) }), asked)
 }
 
-/// The tbsCertificate of a precertificate without its poison, which stands last: by cutting, and so not by our own code.
-fn unpoisoned(tbs: &[u8]) -> Vec<u8> {
-    let poison = [0x30, 0x13, 0x06, 0x0a, 0x2b, 0x06, 0x01, 0x04, 0x01, 0xd6, 0x79, 0x02, 0x04, 0x03];
-    let poison = [&poison[..], &[0x01, 0x01, 0xff, 0x04, 0x02, 0x05, 0x00]].concat();
-    assert!(tbs.ends_with(&poison));
-    let reaches_end = |at: &usize| {
-        let (head, len) = length(tbs, *at);
-        tbs[*at] == 0xa3 && at + head + len == tbs.len()
-    };
-    let extensions = (0..tbs.len() - poison.len()).find(reaches_end).unwrap();
-    let list = extensions + length(tbs, extensions).0;
-    let mut cut = tbs[..tbs.len() - poison.len()].to_vec();
-    for at in [0, extensions, list] {
-        let (head, len) = length(tbs, at);
-        let shorter = len - poison.len();
-        match head {
-            2 => cut[at + 1] = u8::try_from(shorter).unwrap(),
-            3 => cut[at + 2] = u8::try_from(shorter).ok().filter(|len| *len > 127).unwrap(),
-            _ => {
-                assert!(shorter > 255);
-                cut[at + 2..at + 4].copy_from_slice(&u16::try_from(shorter).unwrap().to_be_bytes());
-            }
-        }
-    }
-    cut
-}
-
-/// Octets of tag and length of the element there, and of its content.
-fn length(der: &[u8], at: usize) -> (usize, usize) {
-    let octet = |index: usize| usize::from(*der.get(at + index).unwrap_or(&0));
-    match octet(1) {
-        0x82 => (4, octet(2) << 8 | octet(3)),
-        0x81 => (3, octet(2)),
-        short => (2, short),
-    }
-}
-
 impl TransparencyLog for TestLog {
     fn name(&self) -> &str {
         self.name
@@ -135,9 +125,7 @@ impl TransparencyLog for TestLog {
             Manner::Ahead => at_ms += 3_600_000,
             _ => {}
         }
-        let tbs_len = u32::try_from(tbs.len()).unwrap().to_be_bytes();
-        let message =
-            [&[0, 0][..], &at_ms.to_be_bytes(), &[0, 1], &issuer_key, &tbs_len[1..], &tbs, &[0, 0]].concat();
+        let message = message(&tbs, &issuer_key, at_ms);
         let other = KeyPair::generate_for(&rcgen::PKCS_ECDSA_P256_SHA256).unwrap();
         let key = if self.manner == Manner::OtherKey { &other } else { &self.key };
         let mut signature = key.sign(&message).unwrap();
@@ -154,10 +142,19 @@ impl TransparencyLog for TestLog {
     }
 }
 
-fn logging(bench: &Bench, logs: Vec<Box<dyn TransparencyLog>>) -> (Ca, pkic_runtime::authority::Authority) {
+fn logging(bench: &Bench, logs: Vec<Box<dyn TransparencyLog>>) -> (Ca, Authority) {
+    demanding(bench, logs, "oblige ct(logs: 2)", "sct-list")
+}
+
+fn demanding(
+    bench: &Bench,
+    logs: Vec<Box<dyn TransparencyLog>>,
+    oblige: &str,
+    sct_list: &str,
+) -> (Ca, Authority) {
     let (ca, _, issuing) = bench.hierarchy();
     drop(ca);
-    (bench.open_with(POLICY, Trusted::default()).logging_to(logs), issuing)
+    (bench.open_with(&policy(oblige, sct_list), Trusted::default()).logging_to(logs), issuing)
 }
 
 #[test]
@@ -250,4 +247,50 @@ fn a_ca_that_has_not_as_many_logs_as_are_obliged_signs_nothing() {
     let error = bench.issue(&ca, &issuing, "bench.logged", "www.example").unwrap_err();
     assert!(error.to_string().contains("timestamps of 2 logs"), "{error}");
     assert_eq!(ca.log().size(), size, "no intent was written");
+}
+
+#[test]
+fn contents_that_demand_timestamps_are_met_by_the_logs_that_are_obliged() {
+    let bench = Bench::new();
+    let two = || vec![log("a", Manner::Honest).0, log("b", Manner::Honest).0];
+    let (ca, issuing) = logging(&bench, two());
+    let issued = bench.issue(&ca, &issuing, "bench.demanding", "www.example").unwrap();
+    let last = Certificate::from_der(&issued.certificate).unwrap();
+    assert!(last.tbs().extension(SCT_LIST).is_some());
+    assert_eq!(issued.account.report.pending, ["certificate.sct-list"]);
+    let size = ca.log().size();
+    let error = bench.issue(&ca.logging_to(Vec::new()), &issuing, "bench.demanding", "www.example");
+    let error = error.unwrap_err();
+    assert!(matches!(error, IssueError::Timestamps { wanted: 2, given: 0, .. }), "{error}");
+    assert!(bench.open_log().size() == size, "no intent was written");
+}
+
+#[test]
+fn contents_that_demand_timestamps_of_nobody_are_refused() {
+    for oblige in ["", "from 2099-01-01 oblige ct(logs: 2)", "before 2020-01-01 oblige ct(logs: 2)"] {
+        let bench = Bench::new();
+        let logs = vec![log("a", Manner::Honest).0, log("b", Manner::Honest).0];
+        let (ca, issuing) = demanding(&bench, logs, oblige, "sct-list");
+        let size = ca.log().size();
+        let error = bench.issue(&ca, &issuing, "bench.demanding", "www.example").unwrap_err();
+        let IssueError::Refused(refusal, index) = &error else { panic!("{oblige}: {error}") };
+        assert_eq!((refusal.as_ref(), *index), (&Refusal::TimestampsUnobliged, size), "{oblige}");
+        assert!(error.to_string().contains("no `oblige ct` is in force"), "{error}");
+    }
+}
+
+/// What the list would make of the certificate is known before anything is signed for it.
+#[test]
+fn timestamps_that_the_contents_do_not_grant_are_refused_before_anything_is_signed() {
+    for sct_list in ["", "sct-list critical"] {
+        let bench = Bench::new();
+        let (first, asked) = log("a", Manner::Honest);
+        let logs = vec![first, log("b", Manner::Honest).0];
+        let (ca, issuing) = demanding(&bench, logs, "oblige ct(logs: 2)", sct_list);
+        let size = ca.log().size();
+        let error = bench.issue(&ca, &issuing, "bench.demanding", "www.example").unwrap_err();
+        let IssueError::Timestamped(failing) = &error else { panic!("{sct_list}: {error}") };
+        assert!(failing.iter().any(|id| id.contains("sct-list")), "{failing:?}");
+        assert_eq!((ca.log().size(), asked.load(Ordering::SeqCst)), (size, 0), "{sct_list}");
+    }
 }

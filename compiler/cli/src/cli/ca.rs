@@ -161,6 +161,17 @@ pub(crate) struct Logged {
     pub(crate) format: ShowFormat,
 }
 
+/// Which witnesses count, and how many.
+#[derive(Debug, Args)]
+pub(crate) struct Witnesses {
+    /// A witness's verifier key whose cosignature counts; may be given several times [default: those of the deployment]
+    #[arg(long, value_name = "KEY")]
+    pub(crate) witness: Vec<String>,
+    /// How many of them must have cosigned
+    #[arg(long, value_name = "K", default_value_t = 0)]
+    pub(crate) witnesses_min: usize,
+}
+
 /// `pkic audit`.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Audit {
@@ -169,12 +180,8 @@ pub(crate) enum Audit {
         /// The certificate (PEM or DER)
         #[arg(long, value_name = "FILE")]
         cert: PathBuf,
-        /// A witness's verifier key whose cosignature counts; may be given several times
-        #[arg(long, value_name = "KEY")]
-        witness: Vec<String>,
-        /// How many of them must have cosigned
-        #[arg(long, value_name = "K", default_value_t = 0)]
-        witnesses_min: usize,
+        #[command(flatten)]
+        witnesses: Witnesses,
         #[command(flatten)]
         logged: Logged,
     },
@@ -184,7 +191,18 @@ pub(crate) enum Audit {
         #[arg(long, value_name = "FILE")]
         older: Option<PathBuf>,
         #[command(flatten)]
+        witnesses: Witnesses,
+        #[command(flatten)]
         logged: Logged,
+    },
+    /// Have the witnesses of the deployment cosign the log as it is
+    Witness {
+        /// The deployment file that names log and witnesses
+        #[arg(long, value_name = "FILE", default_value = "pkic.toml")]
+        config: PathBuf,
+        /// How to report
+        #[arg(long, value_enum, default_value_t = ShowFormat::Human)]
+        format: ShowFormat,
     },
     /// Write a certificate that was released before to a file again
     Fetch {

@@ -1,12 +1,13 @@
 //! `pkic audit`: what the record says, and that it says so.
 use crate::World;
 use crate::cli::ShowFormat;
-use crate::cli::ca::{Audit, Logged, Query};
+use crate::cli::ca::{Audit, Logged, Query, Witnesses};
 use crate::commands::revoke::certificate;
+use crate::commands::witness::{self, Witnessed};
 use crate::failure::{Exit, Failure};
 use crate::output::{Answer, Outcome, Page, inert};
 use crate::records::{self, Issuance, Opened, unread};
-use pkic_audit::{LogError, SignedCheckpoint, VerifierKey};
+use pkic_audit::{LogError, SignedCheckpoint};
 use pkic_compiler::cel::Filter;
 use pkic_facts::crypto::Sha256Digest;
 use pkic_runtime::record::{Particulars, ShownRow};
@@ -21,10 +22,9 @@ const ROWS_MAX: usize = 100_000;
 /// Runs the command.
 pub(crate) fn run(what: &Audit, world: World) -> Outcome {
     match what {
-        Audit::Prove { cert, witness, witnesses_min, logged } => {
-            prove(cert, witness, *witnesses_min, logged, world)
-        }
-        Audit::Verify { older, logged } => verify(older.as_deref(), logged, world),
+        Audit::Prove { cert, witnesses, logged } => prove(cert, witnesses, logged, world),
+        Audit::Verify { older, witnesses, logged } => verify(older.as_deref(), witnesses, logged, world),
+        Audit::Witness { config, format } => witness::run(config, *format, world),
         Audit::Fetch { index, output, logged } => fetch(*index, output, logged, world),
         Audit::Query(arguments) => query(arguments, world),
     }
@@ -46,7 +46,7 @@ struct Proof {
     erased: bool,
 }
 
-fn prove(cert: &Path, witnesses: &[String], witnesses_min: usize, logged: &Logged, world: World) -> Outcome {
+fn prove(cert: &Path, witnesses: &Witnesses, logged: &Logged, world: World) -> Outcome {
     let certificate = certificate(cert)?;
     let digest = Sha256Digest::of(certificate.raw()).to_string();
     let opened = Opened::open(logged, world)?;
@@ -71,9 +71,12 @@ fn prove(cert: &Path, witnesses: &[String], witnesses_min: usize, logged: &Logge
     let checkpoint = receipt.verify(&issuance.entry, &opened.key).map_err(|error| {
         Failure::usage_with_help(error.to_string(), "verify the log with `pkic audit verify`")
     })?;
-    let witnessed = witnessed_by(&opened, witnesses)?;
+    let witnessed =
+        Witnessed::of(&opened, &witness::keys(witnesses, &opened)?).map_err(|error| unread(&error))?;
+    // What witnesses saw may be older than the entry.
+    let witnessed = if witnessed.size > Some(issuance.index) { witnessed } else { Witnessed::default() };
     let particulars = opened.particulars(&issuance)?;
-    let exit = Exit::finding_if(witnessed.len() < witnesses_min);
+    let exit = Exit::finding_if(witnessed.by.len() < witnesses.witnesses_min);
     if logged.format == ShowFormat::Json {
         let rows = issuance.intent.decided.facts.rows(particulars.as_ref().map(|of| &of.values));
         let proof = Proof {
@@ -85,7 +88,7 @@ fn prove(cert: &Path, witnesses: &[String], witnesses_min: usize, logged: &Logge
             index: issuance.index,
             size: checkpoint.size(),
             root: checkpoint.root().to_string(),
-            witnessed_by: witnessed,
+            witnessed_by: witnessed.names(),
             erased: particulars.is_none(),
         };
         return Answer::json(&proof, exit);
@@ -95,7 +98,6 @@ fn prove(cert: &Path, witnesses: &[String], witnesses_min: usize, logged: &Logge
     facts(&mut page, &issuance, particulars.as_ref());
     page.gap();
     let row = |name: &str, value: String| vec![name.to_owned(), value];
-    let witnesses = if witnessed.is_empty() { "unwitnessed".to_owned() } else { witnessed.join(", ") };
     page.line("proof");
     page.table(
         "  ",
@@ -103,11 +105,11 @@ fn prove(cert: &Path, witnesses: &[String], witnesses_min: usize, logged: &Logge
             row("log", inert(opened.key.name())),
             row("entry", format!("{} of {}", issuance.index, checkpoint.size())),
             row("root", checkpoint.root().to_string()),
-            row("witnesses", inert(&witnesses)),
+            row("witnesses", inert(&witnessed.shown())),
         ],
     );
-    if witnessed.len() < witnesses_min {
-        page.line(format_args!("  {witnesses_min} witnesses are asked for, {} cosigned", witnessed.len()));
+    if let Some(line) = witnessed.shortfall(witnesses) {
+        page.line(format_args!("  {line}"));
     }
     Ok(Answer::new(page, exit))
 }
@@ -166,20 +168,6 @@ fn fact(row: &ShownRow) -> Value {
     })
 }
 
-/// The names of those witnesses whose cosignature on the log's latest witnessed checkpoint holds.
-fn witnessed_by(opened: &Opened, witnesses: &[String]) -> Result<Vec<String>, Failure> {
-    let parse = |text: &String| {
-        VerifierKey::parse(text).map_err(|_| {
-            Failure::usage_with_help("`--witness` is no verifier key", "write `<name>+<hash>+<base64>`")
-        })
-    };
-    let keys = witnesses.iter().map(parse).collect::<Result<Vec<_>, _>>()?;
-    let signed = opened.reader.witnessed_checkpoint().map_err(|error| unread(&error))?;
-    let Some(signed) = signed.filter(|_| !keys.is_empty()) else { return Ok(Vec::new()) };
-    let found = signed.cosignatures(&keys).map_err(|error| Failure::usage(error.to_string()))?;
-    Ok(found.into_iter().map(|cosignature| cosignature.witness).collect())
-}
-
 /// `pkic audit verify` in JSON: docs/audit.schema.json.
 #[derive(Serialize)]
 #[serde(rename_all = "kebab-case")]
@@ -191,21 +179,24 @@ struct Verdict {
     size: u64,
     root: String,
     open: usize,
+    witnessed_by: Vec<String>,
 }
 
-fn verify(older: Option<&Path>, logged: &Logged, world: World) -> Outcome {
+fn verify(older: Option<&Path>, witnesses: &Witnesses, logged: &Logged, world: World) -> Outcome {
     let opened = Opened::open(logged, world)?;
+    let keys = witness::keys(witnesses, &opened)?;
     let older = older.map(|path| older_checkpoint(path, &opened)).transpose()?;
     let verified = opened.reader.verify().and_then(|verified| {
-        older.iter().try_for_each(|older| opened.reader.continues(older)).map(|()| verified)
+        older.iter().try_for_each(|older| opened.reader.continues(older))?;
+        Ok((verified, Witnessed::of(&opened, &keys)?))
     });
     let checkpoint = opened.reader.checkpoint();
-    let (why, open) = match &verified {
-        Ok(verified) => (None, verified.open.len()),
-        Err(error @ LogError::Io { .. }) => return Err(unread(error)),
-        Err(error) => (Some(error.to_string()), 0),
+    let (why, open, witnessed) = match verified {
+        Ok((verified, witnessed)) => (None, verified.open.len(), witnessed),
+        Err(error @ LogError::Io { .. }) => return Err(unread(&error)),
+        Err(error) => (Some(error.to_string()), 0, Witnessed::default()),
     };
-    let exit = Exit::finding_if(why.is_some());
+    let exit = Exit::finding_if(why.is_some() || witnessed.by.len() < witnesses.witnesses_min);
     if logged.format == ShowFormat::Json {
         let verdict = Verdict {
             version: 1,
@@ -215,6 +206,7 @@ fn verify(older: Option<&Path>, logged: &Logged, world: World) -> Outcome {
             size: checkpoint.size(),
             root: checkpoint.root().to_string(),
             open,
+            witnessed_by: witnessed.names(),
         };
         return Answer::json(&verdict, exit);
     }
@@ -231,6 +223,8 @@ fn verify(older: Option<&Path>, logged: &Logged, world: World) -> Outcome {
                     "{open} intents are open: pkic is at work, or ended before it was done"
                 ));
             }
+            page.line(format_args!("witnesses  {}", inert(&witnessed.shown())));
+            witnessed.shortfall(witnesses).iter().for_each(|line| page.line(line));
         }
         Some(why) => page.line(format_args!("THE LOG DOES NOT HOLD: {}", inert(&why))),
     }

@@ -19,6 +19,7 @@ mod revoke;
 mod statement;
 mod store;
 mod test;
+mod witness;
 
 use crate::World;
 use crate::cli::Command;

@@ -1,6 +1,7 @@
 //! A deployment file against the disk, its policy and, where that is asked for, its stores.
 use super::FILE_LEN_BYTES_MAX;
 use super::data::{At, Authority, Deployment, Inputs, Setting, Store, Unloaded};
+use super::peers;
 use super::read::{self, Parsed};
 use super::schema::{Form, StoreKind};
 use super::values::{finding, listed};
@@ -10,7 +11,7 @@ use crate::output::inert;
 use crate::report::{Finding, Sources};
 use crate::stores::{self, Stores};
 use crate::suggest::nearest;
-use crate::{challenge, files, plugins};
+use crate::{challenge, ct, files, plugins};
 use pkic_backend::error::Problem;
 use pkic_backend::secret::SecretSource;
 use pkic_backend::store::Signer as _;
@@ -67,6 +68,10 @@ pub(crate) fn check(path: &Path, reach: Reach, world: World) -> Result<Checked, 
         deployment.authorities.values().for_each(|authority| check.certificates(authority));
         check.log_key(deployment);
         loaded = check.policy(deployment, world);
+        for log in deployment.ct.iter().filter(|log| !check.is_unusable(&log.key)).collect::<Vec<_>>() {
+            check.unless(ct::key(&log.key).map(drop), &log.key.span);
+        }
+        check.findings.extend(peers::check(deployment, loaded.as_ref().map(Loaded::program)));
         check.plugins(&deployment.inputs, loaded.as_ref().map(Loaded::program));
         if reach == Reach::Stores {
             let stores = Stores::default();

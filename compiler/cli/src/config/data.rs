@@ -1,4 +1,5 @@
 //! A deployment as it was read: every value with its place, every path with the folder of the file before it.
+use super::peers::Peer;
 use super::schema::StoreKind;
 use super::{FILE_LEN_BYTES_MAX, check, read};
 use crate::World;
@@ -9,6 +10,7 @@ use crate::output::Page;
 use crate::policy::{self, Trusted};
 use crate::report::human;
 use crate::{clock, files, plugins};
+use pkic_audit::VerifierKey;
 use pkic_backend::error::StoreError;
 use pkic_backend::secret::{Secret, SecretSource};
 use pkic_backend::uri::{Dialect, KeyUri};
@@ -63,6 +65,10 @@ pub(crate) struct Deployment {
     pub(crate) stores: BTreeMap<String, Store>,
     /// Authorities by their qualified names.
     pub(crate) authorities: BTreeMap<String, Authority>,
+    /// Logs of certificate transparency, in the order of their names.
+    pub(crate) ct: Vec<Peer<PathBuf>>,
+    /// Witnesses of the log of issuance, in the order of their names.
+    pub(crate) witnesses: Vec<Peer<VerifierKey>>,
 }
 
 /// What requests are judged with, as files. Which of it counts is the policy's to say.

@@ -8,6 +8,7 @@ use crate::inputs::{self, SealedBytes};
 use crate::report::human::Colour;
 use crate::workspace::Workspace;
 use crate::{pem, plugins};
+use pkic_audit::{KeyKind, NoteKey};
 use pkic_facts::envelope::{self, Kind, Manifest, SigningKey};
 use pkic_facts::{catalogue, statement};
 use pkic_ir::Program;
@@ -156,6 +157,16 @@ key = "own.pem"
 directory = "log"
 key = "own.pem"
 origin = "pki.example/log"
+
+[witness.near]
+url = "https://witness.example"
+key = "WITNESS"
+timeout-ms = 1000
+
+[ct.argon]
+url = "https://ct.example/2026h2"
+key = "log.spki"
+timeout-ms = 1000
 
 [server]
 listen = ["127.0.0.1:8443"]
@@ -341,12 +352,19 @@ impl Bench {
     }
 
     fn deployment(&self) -> Table {
-        DEPLOYMENT.replace("SIGNER", &self.own).parse().unwrap()
+        let text = DEPLOYMENT.replace("SIGNER", &self.own).replace("WITNESS", &witness(3));
+        text.parse().unwrap()
     }
 }
 
 fn issuer(deployment: &Deployment) -> Option<pkic_runtime::issuer::Issuer> {
     deployment.authority("example.shop.ca").ok()?.0.issuer().ok()
+}
+
+/// The key of a witness.
+fn witness(seed: u8) -> String {
+    let key = NoteKey::from_seed("witness.example/near", KeyKind::Witness, &[seed; 32]).unwrap();
+    key.verifier().to_string()
 }
 
 /// What somebody who wants more could write for a setting. A new setting has to say so here.
@@ -370,6 +388,10 @@ fn flips(section: &str, key: &str, bench: &Bench) -> Vec<Value> {
         ("log", "directory") => text(&["other-log"]),
         ("log", "origin") => text(&["other.example/log"]),
         ("log", "keep-evidence") => vec![Value::from(true), Value::from(false)],
+        ("witness" | "ct", "url") => text(&["http://127.0.0.1:1", "https://other.example", "no url"]),
+        ("witness", "key") => text(&[&witness(4), "other.example+00000000+AAAA"]),
+        ("ct", "key") => text(&["own.pem", "root.pem"]),
+        ("witness" | "ct", "timeout-ms") => vec![Value::from(1), Value::from(600_000)],
         ("server", "listen") => lists(&[&[], &["0.0.0.0:1"]]),
         ("store", "kind") => StoreKind::ALL.iter().map(|kind| Value::from(kind.name())).collect(),
         ("store", "dialect") => text(&["rfc7512", "smallstep"]),

@@ -5,6 +5,7 @@
 //! policy and the stores. A command that works with a deployment starts with [`Deployment::load`].
 pub(crate) mod check;
 mod data;
+mod peers;
 pub(crate) mod read;
 pub(crate) mod schema;
 mod values;
@@ -13,6 +14,7 @@ mod values;
 mod flips;
 
 pub(crate) use data::{At, Deployment, Setting, Store, Unloaded};
+pub(crate) use peers::Peer;
 
 /// The name that the file has unless another is given.
 pub(crate) const FILE: &str = "pkic.toml";

@@ -1,5 +1,6 @@
 //! Reading a deployment file: TOML with places, every mistake at once. Nothing that it names is opened.
 use super::data::{At, Authority, Deployment, Inputs, Log, Setting, Store};
+use super::peers;
 use super::schema::{self, Form, StoreKind};
 use super::values::{Reader, Table, Value, Values, listed};
 use crate::files;
@@ -23,7 +24,7 @@ const TIMEOUT_MS_MAX: u64 = 600_000;
 /// Stores, and authorities, of a deployment.
 const TABLES_MAX: usize = 1024;
 /// Bytes of a location in a certificate.
-const LOCATION_LEN_BYTES_MAX: usize = 2048;
+pub(super) const LOCATION_LEN_BYTES_MAX: usize = 2048;
 
 /// What became of a file.
 pub(crate) struct Parsed {
@@ -116,6 +117,7 @@ fn deployment(reader: &mut Reader, top: &Table<'_>) -> Option<Deployment> {
             authorities.insert(authority.name.value.clone(), authority);
         }
     }
+    let (ct, witnesses) = (peers::logs(reader, top), peers::witnesses(reader, top));
     let signers = values.digests("bundle-signers").map(|list| list.value).unwrap_or_default();
     Some(Deployment {
         lab: values.boolean("lab").unwrap_or(At { value: false, span: 0..0 }),
@@ -127,6 +129,8 @@ fn deployment(reader: &mut Reader, top: &Table<'_>) -> Option<Deployment> {
         listen: listen.unwrap_or_default(),
         stores,
         authorities,
+        ct,
+        witnesses,
     })
 }
 
@@ -148,7 +152,7 @@ fn section(reader: &mut Reader, top: &Table<'_>, section: &schema::Section) -> O
 }
 
 /// The tables under a name: `[store.a]`, `[store.b]`.
-fn named<'t>(reader: &mut Reader, top: &Table<'t>, section: &str) -> Vec<(At<String>, Table<'t>)> {
+pub(super) fn named<'t>(reader: &mut Reader, top: &Table<'t>, section: &str) -> Vec<(At<String>, Table<'t>)> {
     let Some(parent) = table(reader, top, section) else { return Vec::new() };
     if parent.entries.len() > TABLES_MAX {
         let message = format!("there are more than {TABLES_MAX} tables under `{section}`");
@@ -172,7 +176,7 @@ fn named<'t>(reader: &mut Reader, top: &Table<'t>, section: &str) -> Vec<(At<Str
 }
 
 /// A key as TOML writes it.
-fn shown(name: &str) -> String {
+pub(super) fn shown(name: &str) -> String {
     let is_bare = name.chars().all(|c| c.is_ascii_alphanumeric() || c == '-' || c == '_');
     if is_bare { name.to_owned() } else { format!("\"{name}\"") }
 }
@@ -238,13 +242,7 @@ fn store(reader: &mut Reader, name: At<String>, table: &Table<'_>) -> Option<Sto
     let mut values = reader.values(&table, &keys, &[]);
     values.text("kind");
     let dialect = values.text("dialect").map(|dialect| self::dialect(reader, &dialect));
-    let timeout_ms = values.natural("timeout-ms").map_or(TIMEOUT_MS, |timeout_ms| {
-        if timeout_ms.value > TIMEOUT_MS_MAX {
-            let message = format!("`timeout-ms` of {} is more than {TIMEOUT_MS_MAX}", table.title);
-            reader.say("E0603", &timeout_ms.span, message, "write at most ten minutes");
-        }
-        timeout_ms.value.min(TIMEOUT_MS_MAX)
-    });
+    let timeout = timeout(reader, &mut values, &table.title);
     let settings = values.rest().filter_map(|(name, At { value, span })| {
         let value = match value {
             Value::Natural(number) => Setting::Natural(number),
@@ -257,17 +255,24 @@ fn store(reader: &mut Reader, name: At<String>, table: &Table<'_>) -> Option<Sto
         };
         Some((name, At { value, span }))
     });
-    let store = Store {
-        name,
-        kind,
-        dialect: dialect.unwrap_or_default(),
-        timeout: Duration::from_millis(timeout_ms),
-        settings: settings.collect(),
-    };
+    let store =
+        Store { name, kind, dialect: dialect.unwrap_or_default(), timeout, settings: settings.collect() };
     if let Some(At { value: Setting::Text(uri), span }) = store.settings.get("attestation-key") {
         key(reader, &At { value: uri.clone(), span: span.clone() }, Some(&store));
     }
     Some(store)
+}
+
+/// The time that a call may take.
+pub(super) fn timeout(reader: &mut Reader, values: &mut Values, title: &str) -> Duration {
+    let timeout_ms = values.natural("timeout-ms").map_or(TIMEOUT_MS, |timeout_ms| {
+        if timeout_ms.value > TIMEOUT_MS_MAX {
+            let message = format!("`timeout-ms` of {title} is more than {TIMEOUT_MS_MAX}");
+            reader.say("E0603", &timeout_ms.span, message, "write at most ten minutes");
+        }
+        timeout_ms.value.min(TIMEOUT_MS_MAX)
+    });
+    Duration::from_millis(timeout_ms)
 }
 
 fn dialect(reader: &mut Reader, text: &At<String>) -> Dialect {

@@ -117,6 +117,20 @@ pub(crate) const LOG: Section = Section {
 pub(crate) const SERVER: Section =
     Section { name: "server", is_named: false, keys: &[needed("listen", Form::Texts)] };
 
+/// A log of certificate transparency. How many are needed, the policy says.
+pub(crate) const CT: Section = Section {
+    name: "ct",
+    is_named: true,
+    keys: &[needed("url", Form::Text), needed("key", Form::File), optional("timeout-ms", Form::Natural)],
+};
+
+/// A witness of the log of issuance.
+pub(crate) const WITNESS: Section = Section {
+    name: "witness",
+    is_named: true,
+    keys: &[needed("url", Form::Text), needed("key", Form::Text), optional("timeout-ms", Form::Natural)],
+};
+
 /// An authority of the policy: where its key is.
 pub(crate) const AUTHORITY: Section = Section {
     name: "authority",
@@ -144,7 +158,8 @@ pub(crate) const STORE: Section = Section {
 };
 
 /// All tables, in the order in which they are documented.
-pub(crate) const SECTIONS: [&Section; 7] = [&TOP, &INPUTS, &CHALLENGES, &LOG, &SERVER, &STORE, &AUTHORITY];
+pub(crate) const SECTIONS: [&Section; 9] =
+    [&TOP, &INPUTS, &CHALLENGES, &LOG, &WITNESS, &CT, &SERVER, &STORE, &AUTHORITY];
 
 /// A kind of key store.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -276,6 +276,7 @@ fn example(key: &Key) -> &'static str {
         ("kind", _) => "\"software\"",
         ("listen", _) => "[\"127.0.0.1:8443\"]",
         ("key", Form::Text) => "\"pkcs11:token=…;object=…\"",
+        ("url", _) => "\"https://ct.example/2026h2\"",
         (_, Form::Boolean) => "true",
         (_, Form::Digests) => "[\"sha256:…\"]",
         (_, Form::File | Form::PrivateFile) => "\"FILE\"",

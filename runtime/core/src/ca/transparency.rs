@@ -5,12 +5,17 @@
 use super::{Ca, IssueError, Work, check_rules, json, sign_bytes};
 use crate::authority::Authority;
 use crate::certificate;
-use crate::permit::{Expired, Permit};
+use crate::decode::certificate_facts;
+use crate::permit::{Account, Expired, Permit};
 use crate::record::{self, Precertified as Recorded};
-use crate::transparency::{Precertified, TimestampError, TransparencyLog, list};
+use crate::transparency::{Precertified, TimestampError, TransparencyLog, list, logs_obliged};
 use pkic_audit::{Beside, Part};
+use pkic_eval::Ask;
 use pkic_facts::crypto::Sha256Digest;
 use pkic_ir::Profile;
+
+/// Bytes of a timestamp with an ECDSA signature on P-256 and no extensions, which nearly all have.
+const LIKELY_LEN_BYTES: usize = 119;
 
 impl Ca {
     /// The same, with logs of certificate transparency for profiles that oblige it: `oblige ct(logs: 2)`. They are asked in
@@ -20,16 +25,40 @@ impl Ca {
         Ca { logs, ..self }
     }
 
-    /// In how many logs the policy wants a certificate; that the CA has as many.
-    pub(super) fn logs_wanted(&self, permit: &Permit) -> Result<usize, IssueError> {
-        let obliged = permit.report().obligations.iter().filter(|each| each.name == "ct");
-        let counts = obliged.flat_map(|each| &each.arguments).map(|(_, count)| count.parse::<usize>());
-        // A count that does not read is none that could be met.
-        let wanted = counts.map(|count| count.unwrap_or(usize::MAX)).max().unwrap_or(0);
-        if wanted <= self.logs.len() {
-            return Ok(wanted);
+    /// In how many logs the policy wants a certificate; that the CA has as many, and that the policy permits what comes of
+    /// it: a precertificate that is signed for nothing counts as issued.
+    pub(super) fn logs_wanted(
+        &self,
+        work: &Work<'_>,
+        ask: &Ask<'_>,
+        permit: &Permit,
+    ) -> Result<usize, IssueError> {
+        let wanted = logs_obliged(&permit.report().obligations);
+        if wanted > self.logs.len() {
+            return Err(IssueError::Timestamps { wanted, given: 0, why: Vec::new() });
         }
-        Err(IssueError::Timestamps { wanted, given: 0, why: Vec::new() })
+        if wanted > 0 {
+            let like = vec![vec![0; LIKELY_LEN_BYTES]; wanted];
+            self.judge(work, ask, permit.account(), &timestamped(permit.tbs(), &like)?)?;
+        }
+        Ok(wanted)
+    }
+
+    /// Decides again, on the bytes that have the timestamps in them.
+    fn judge(
+        &self,
+        work: &Work<'_>,
+        ask: &Ask<'_>,
+        account: &Account,
+        last: &[u8],
+    ) -> Result<(), IssueError> {
+        let mut table = account.facts.clone();
+        certificate_facts(last, &mut table).map_err(|unfit| IssueError::Encoding(unfit.to_string()))?;
+        let decision = pkic_eval::evaluate(self.loaded.program(), &table, ask, work.now);
+        match decision.is_permit() && decision.pending().next().is_none() {
+            true => Ok(()),
+            false => Err(IssueError::Timestamped(decision.failing())),
+        }
     }
 
     /// Spends the permit on the pair: signs the precertificate, has logs promise to publish it, and signs the
@@ -37,25 +66,25 @@ impl Ca {
     pub(super) fn sign_logged(
         &self,
         work: &Work<'_>,
-        profile: &Profile,
+        (profile, ask): (&Profile, &Ask<'_>),
         permit: Permit,
         intent: u64,
         wanted: usize,
     ) -> Result<Vec<u8>, IssueError> {
         let (not_before, not_after) = (work.now, permit.not_after());
+        let account = permit.shared_account();
         let tbs = permit.spend(self.outside.now()).map_err(IssueError::Expired)?;
         let poisoned = certificate::precertificate(tbs.as_bytes()).map_err(encoding)?;
         let precertificate = sign_bytes(work.authority, &poisoned)?;
         self.record_precertificate(intent, work.now, &precertificate)?;
         let of = Precertified { issuer: work.authority.issuer().spki(), tbs: tbs.as_bytes() };
         let timestamps = self.timestamps(&of, work.authority, &precertificate, wanted)?;
-        let long = || IssueError::Encoding("the timestamps are too long for a certificate".to_owned());
-        let scts = list(&timestamps).ok_or_else(long)?;
-        let last = certificate::with_scts(tbs.as_bytes(), &scts).map_err(encoding)?;
+        let last = timestamped(tbs.as_bytes(), &timestamps)?;
         if !certificate::is_pair(&poisoned, &last) {
             let what = "precertificate and certificate differ in more than poison and timestamps";
             return Err(IssueError::Encoding(what.to_owned()));
         }
+        self.judge(work, ask, &account, &last)?;
         check_rules(&last, work.authority, profile)?;
         // The logs took their time.
         let now = self.outside.now();
@@ -82,6 +111,8 @@ impl Ca {
     ) -> Result<Vec<Vec<u8>>, IssueError> {
         let (mut timestamps, mut why) = (Vec::new(), Vec::new());
         let mut heard: Vec<&[u8]> = Vec::new();
+        let above = authority.chain().iter().map(Vec::as_slice);
+        let chain: Vec<&[u8]> = [precertificate, authority.certificate()].into_iter().chain(above).collect();
         for log in &self.logs {
             if timestamps.len() == wanted {
                 break;
@@ -91,7 +122,7 @@ impl Ca {
                 continue;
             }
             heard.push(log.spki());
-            let answer = log.add_pre_chain(&[precertificate, authority.certificate()]);
+            let answer = log.add_pre_chain(&chain);
             let checked = answer.map_err(TimestampError::Unanswered).and_then(|answer| {
                 of.check(log.spki(), &answer, self.outside.now())?;
                 Ok(answer)
@@ -106,6 +137,12 @@ impl Ca {
             _ => Ok(timestamps),
         }
     }
+}
+
+/// The tbsCertificate with a list of these timestamps in it.
+fn timestamped(tbs: &[u8], timestamps: &[Vec<u8>]) -> Result<Vec<u8>, IssueError> {
+    let long = || IssueError::Encoding("the timestamps are too long for a certificate".to_owned());
+    certificate::with_scts(tbs, &list(timestamps).ok_or_else(long)?).map_err(encoding)
 }
 
 /// SHA-256 of the tbsCertificate of a permit's precertificate, for the intent.

@@ -7,8 +7,9 @@ use crate::appraise::{Appraised, Item};
 use crate::authorize::SignerFacts;
 use crate::bundle::{self, Loaded};
 use crate::catalogues::Consulted;
-use crate::draft::Draft;
+use crate::draft::{Draft, Pending};
 use crate::statements::Heard;
+use crate::transparency::{UNOBLIGED, logs_obliged};
 use pkic_eval::{Decision, Outcome, Reason, Truth};
 use pkic_facts::crypto::Sha256Digest;
 use pkic_ir::{Authority, Citation, Origin, Program, Strength};
@@ -51,6 +52,11 @@ pub(crate) fn report(decision: &Decision<'_>, context: &Context<'_>) -> Report {
     let appraised = context.appraised;
     let (lists, _) = appraised.map(Appraised::revocation).unwrap_or_default();
     let pending = draft.map(Draft::pending).unwrap_or_default();
+    let obligations: Vec<Obligation> =
+        decision.obligations().map(|each| obligation(context.program(), each)).collect();
+    let unobliged = pending.contains(&Pending::Timestamps) && logs_obliged(&obligations) == 0;
+    let warnings = decision.warnings().map(|reason| warning(context.program(), &reason));
+    let warnings = warnings.chain(unobliged.then(unobliged_timestamps));
     Report {
         version: VERSION,
         decision: if is_permit { "permit" } else { "refuse" },
@@ -63,7 +69,7 @@ pub(crate) fn report(decision: &Decision<'_>, context: &Context<'_>) -> Report {
         seal: context.loaded.seal().map(seal),
         inputs: inputs(context.loaded, appraised, context.signer, context.tbs),
         requirements,
-        warnings: decision.warnings().map(|reason| warning(context.program(), &reason)).collect(),
+        warnings: warnings.collect(),
         exception: decision.exception().map(|exception| Exception {
             name: exception.name.clone(),
             waives: exception.waives.clone(),
@@ -71,7 +77,7 @@ pub(crate) fn report(decision: &Decision<'_>, context: &Context<'_>) -> Report {
             reason: exception.reason.clone(),
         }),
         facts: super::facts(context.table),
-        obligations: decision.obligations().map(|each| obligation(context.program(), each)).collect(),
+        obligations,
         pending: pending.iter().map(ToString::to_string).collect(),
         left_out: draft.map(Draft::left_out).unwrap_or_default().iter().map(left_out).collect(),
         evidence: appraised.map(Appraised::items).unwrap_or_default().iter().map(evidence).collect(),
@@ -224,6 +230,11 @@ fn warning(program: &Program, reason: &Reason<'_>) -> Warning {
         message: format!("should hold: {}{found}", reason.need()),
         line: Some(place(program, reason.origin())),
     }
+}
+
+/// A demand that no issuance can meet.
+fn unobliged_timestamps() -> Warning {
+    Warning { id: "sct-list".to_owned(), message: UNOBLIGED.to_owned(), line: None }
 }
 
 fn obligation(program: &Program, obligation: &pkic_ir::Obligation) -> Obligation {

@@ -8,7 +8,7 @@
 //! `cargo bench -p pkic-runtime --bench issue -- softhsm2 rsa-4096 32` runs the cases of those words, and without words
 //! all of them. `-- memory` issues 100,000 certificates in one process instead, and prints what it occupies on the way.
 //! `-- profile` has one thread issue 200 and sign 200 bare, for a profiler to be held against: `valgrind
-//! --tool=callgrind --toggle-collect='issue::Setup::issue'` counts the instructions of issuing alone.
+//! --tool=callgrind --trace-children=yes --toggle-collect='issue::Setup::issue'` counts the instructions of issuing alone.
 //! Keys and logs lie in the system's temporary directory: `TMPDIR` names another disk.
 #![allow(
     clippy::unwrap_used,

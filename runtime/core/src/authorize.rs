@@ -1,7 +1,7 @@
 //! The second door (design D2): from appraised facts and a draft to a permit, or a refusal.
 use crate::appraise::{self, Appraised};
 use crate::bundle::{Loaded, Seal};
-use crate::decode::certificate_facts;
+use crate::decode::{facts_of, read_tbs};
 use crate::draft::{Draft, Pending};
 use crate::issuer::Issuer;
 use crate::permit::{Account, Permit, Terms};
@@ -9,7 +9,6 @@ use crate::report::{self, Context};
 use crate::transparency;
 use crate::unfit::Unfit;
 use pkic_eval::{Ask, Decision};
-use pkic_facts::certificate::Tbs;
 use pkic_facts::challenge;
 use pkic_facts::crypto::Sha256Digest;
 use pkic_facts::facts::Facts;
@@ -248,12 +247,14 @@ pub fn authorize(
     let profile = check_policy(loaded, ask)?;
     let signer_profile = check_authority(program, profile, ask)?;
     check_challenge(program, profile, ask, appraised.challenge())?;
-    check_draft(profile, appraised.facts(), &draft, now)?;
+    check_draft(profile, &draft, now)?;
+    let read = read_tbs(draft.tbs()).map_err(Refusal::DraftUnread)?;
+    check_facts(appraised.facts(), read.spki_digest(), now)?;
     check_signer_key(draft.issuer(), issuer, signer, now)?;
     let signer_facts = judge_signer(program, signer_profile, issuer, signer, now)?;
 
     let mut table = appraise::table(program, appraised.facts());
-    certificate_facts(draft.tbs(), &mut table).map_err(Refusal::DraftUnread)?;
+    facts_of(&read, &mut table).map_err(Refusal::DraftUnread)?;
     issuer.describe(&mut table).map_err(Refusal::DraftUnread)?;
     let decision = pkic_eval::evaluate(program, &table, ask, now);
     let context = Context {
@@ -347,7 +348,7 @@ fn check_challenge(
     Err(Refusal::Challenge { authority: terms.authority.clone(), profile: terms.profile.clone() })
 }
 
-fn check_draft(profile: &Profile, facts: &Facts, draft: &Draft, now: i64) -> Result<(), Refusal> {
+fn check_draft(profile: &Profile, draft: &Draft, now: i64) -> Result<(), Refusal> {
     let open = draft.pending().iter().filter(|each| **each != Pending::Timestamps);
     let pending: Vec<Pending> = open.cloned().collect();
     if !pending.is_empty() {
@@ -360,8 +361,11 @@ fn check_draft(profile: &Profile, facts: &Facts, draft: &Draft, now: i64) -> Res
     if draft.now() != now {
         return Err(Refusal::DraftTime { now, found: draft.now() });
     }
-    let unread = |_| Refusal::DraftUnread(Unfit::new("tbsCertificate", "it does not decode"));
-    let key = Tbs::from_der(draft.tbs()).map_err(unread)?.spki_digest();
+    Ok(())
+}
+
+/// The facts are about the key that the draft certifies, and of this moment.
+fn check_facts(facts: &Facts, key: Sha256Digest, now: i64) -> Result<(), Refusal> {
     if facts.request_key() != Some(key) || !is_bound(facts, key) {
         return Err(Refusal::DraftKey { draft: key });
     }

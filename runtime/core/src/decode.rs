@@ -22,16 +22,25 @@ const GENERALIZED_FROM: i64 = 2_524_608_000;
 /// # Errors
 /// [`Unfit`] for bytes that are no strict DER of version 3, and for any part that no fact can stand for.
 pub fn certificate_facts(tbs: &[u8], table: &mut FactTable) -> Result<(), Unfit> {
+    facts_of(&read_tbs(tbs)?, table)
+}
+
+/// Reads a tbsCertificate of strict DER.
+pub(crate) fn read_tbs(tbs: &[u8]) -> Result<Tbs, Unfit> {
     if tbs.len() > limits::CERTIFICATE_LEN_BYTES_MAX {
         return Err(Unfit::new("tbsCertificate", "it is over the limit of certificates"));
     }
     if !der::is_strict(tbs) {
         return Err(Unfit::new("tbsCertificate", "it is no strict DER"));
     }
-    let read = Tbs::from_der(tbs).map_err(|_| Unfit::new("tbsCertificate", "it does not decode"))?;
+    Tbs::from_der(tbs).map_err(|_| Unfit::new("tbsCertificate", "it does not decode"))
+}
+
+/// As [`certificate_facts`], of what [`read_tbs`] read.
+pub(crate) fn facts_of(read: &Tbs, table: &mut FactTable) -> Result<(), Unfit> {
     let issuer = name::read(read.issuer())?;
-    let mut facts = outer_facts(tbs, &read)?;
-    facts.extend(name_facts(&read, issuer.clone())?);
+    let mut facts = outer_facts(read)?;
+    facts.extend(name_facts(read, issuer.clone())?);
     facts.extend(extension_facts(read.extensions())?);
     for (path, value) in facts {
         let shown = path.fact.def().path;
@@ -58,9 +67,10 @@ fn say(path: &'static str, value: Value) -> Result<(Path, Value), Unfit> {
 }
 
 /// Version, validity, and that the certificate has no unique identifiers, which no fact stands for.
-fn outer_facts(raw: &[u8], tbs: &Tbs) -> Result<Vec<(Path, Value)>, Unfit> {
+fn outer_facts(tbs: &Tbs) -> Result<Vec<(Path, Value)>, Unfit> {
     let unfit = |why| Unfit::new("tbsCertificate", why);
-    let body = der::only("tbsCertificate", der::SEQUENCE, raw).map_err(|_| unfit("it does not decode"))?;
+    let body =
+        der::only("tbsCertificate", der::SEQUENCE, tbs.raw()).map_err(|_| unfit("it does not decode"))?;
     let parts = der::elements("tbsCertificate", body, 10).map_err(|_| unfit("it does not decode"))?;
     let tags: Vec<u32> = parts.iter().map(|part| part.tag).collect();
     if !matches!(

@@ -259,5 +259,5 @@ fn cited(citation: &Citation) -> String {
 fn place(program: &Program, origin: Option<Origin>) -> String {
     let origin = origin.unwrap_or_default();
     let file = usize::try_from(origin.file).ok().and_then(|index| program.files.get(index));
-    format!("{}:{}", file.map_or("policy", |(name, _)| name), origin.line)
+    [file.map_or("policy", |(name, _)| name), ":", &origin.line.to_string()].concat()
 }

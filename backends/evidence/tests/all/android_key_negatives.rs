@@ -9,16 +9,14 @@ use support::android::{
     CHALLENGE, Description, Device, Made, NOW, NULL, described, integer, named, purposes, request,
     root_of_trust, tagged, tlv,
 };
-use support::{appraise_with, attested};
+use support::{appraise_with, attested, stage_and_code, verified_facts};
 
 fn appraised(made: &Made) -> Appraisal {
     appraise_with(&made.chain, Some(&made.request()), &made.anchors, Some(CHALLENGE), NOW, None)
 }
 
 fn code(answer: &Appraisal) -> (&'static str, &'static str) {
-    assert!(attested(answer.facts.table()).is_empty(), "a refusal yields facts");
-    let reject = answer.verdict.reason().expect("it was verified");
-    (reject.stage().name(), reject.code())
+    stage_and_code(answer)
 }
 
 fn refusal(device: Device) -> (&'static str, &'static str) {
@@ -30,9 +28,7 @@ fn refusal_of(description: Description) -> (&'static str, &'static str) {
 }
 
 fn facts(device: Device) -> BTreeMap<String, String> {
-    let answer = appraised(&device.make());
-    assert_eq!(answer.verdict.name(), "verified", "{:?}", answer.verdict);
-    attested(answer.facts.table()).into_iter().map(|(path, (_, value))| (path, value)).collect()
+    verified_facts(&appraised(&device.make()))
 }
 
 fn facts_of(description: Description) -> BTreeMap<String, String> {

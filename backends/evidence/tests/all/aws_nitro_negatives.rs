@@ -12,7 +12,7 @@ use rcgen::{
 };
 use std::time::Duration;
 use support::chain::{authority_of, named};
-use support::{appraise_with, attested};
+use support::{appraise_with, attested, stage_and_code, verified_fact};
 
 /// 2027-01-01, when the certificate of the enclave begins. It lives three hours.
 const BEGIN: i64 = 1_798_761_600;
@@ -157,15 +157,11 @@ impl Case {
     fn refusal(&self) -> (&'static str, &'static str) {
         let answer = self.appraise();
         assert_eq!(answer.format, Some("aws-nitro"));
-        assert!(attested(answer.facts.table()).is_empty(), "a refusal yields facts");
-        let reject = answer.verdict.reason().expect("it was verified");
-        (reject.stage().name(), reject.code())
+        stage_and_code(&answer)
     }
 
     fn fact(&self, path: &str) -> Option<String> {
-        let answer = self.appraise();
-        assert_eq!(answer.verdict.name(), "verified", "{:?}", answer.verdict);
-        attested(answer.facts.table()).get(path).map(|(_, value)| value.clone())
+        verified_fact(&self.appraise(), path)
     }
 }
 

@@ -10,7 +10,7 @@ use marvell_support::{
 };
 use pkic_evidence::Appraisal;
 use serde_json::{Value, json};
-use support::{appraise_with, attested};
+use support::{appraise_with, stage_and_code, verified_fact};
 
 /// A pool whose root the operator has listed.
 fn pool() -> Case {
@@ -38,9 +38,7 @@ fn appraised(document: &Value, made: &Made) -> Appraisal {
 
 fn reason(answer: &Appraisal) -> (&'static str, &'static str) {
     assert_eq!(answer.format, Some("azure-managed-hsm"));
-    assert!(attested(answer.facts.table()).is_empty(), "a refusal yields facts");
-    let reject = answer.verdict.reason().expect("it was verified");
-    (reject.stage().name(), reject.code())
+    stage_and_code(answer)
 }
 
 fn refusal(case: &Case) -> (&'static str, &'static str) {
@@ -50,9 +48,7 @@ fn refusal(case: &Case) -> (&'static str, &'static str) {
 
 fn fact(case: &Case, path: &str) -> Option<String> {
     let made = case.make();
-    let answer = appraised(&document(case, &made), &made);
-    assert_eq!(answer.verdict.name(), "verified", "{:?}", answer.verdict);
-    attested(answer.facts.table()).get(path).map(|(_, value)| value.clone())
+    verified_fact(&appraised(&document(case, &made), &made), path)
 }
 
 /// The attestation with one member changed, or taken away.

@@ -9,7 +9,7 @@ use pkic_evidence::Appraisal;
 use rcgen::KeyPair;
 use serde_json::json;
 use support::made::{NOW, cbor, cose_sign1, element, enrolled, key, number, request_with, spki};
-use support::{appraise_with, attested};
+use support::{appraise_with, attested, stage_and_code};
 
 const EAT: &str = "application/eat+cwt; eat_profile=\"tag:example,2026:x\"";
 
@@ -39,10 +39,7 @@ impl Attester {
     }
 
     fn code(&self, message: &[u8]) -> (&'static str, &'static str) {
-        let answer = self.appraise(message);
-        assert!(attested(answer.facts.table()).is_empty(), "a refusal yields facts");
-        let reject = answer.verdict.reason().expect("it was verified");
-        (reject.stage().name(), reject.code())
+        stage_and_code(&self.appraise(message))
     }
 
     fn record(&self, kind: Value, indicator: Option<i64>) -> Value {

@@ -13,21 +13,18 @@ use serde_json::json;
 use support::made::{
     NOW, cbor, cose_sign1, cose_sign1_with, enrolled, key, number, request, sign_fixed, spki,
 };
-use support::{appraise_with, attested};
+use support::{appraise_with, stage_and_code, verified_facts};
 
 fn appraise(token: &[u8], beside: &KeyPair, request: Option<&[u8]>, anchors: &AnchorSet) -> Appraisal {
     appraise_with(&[token.to_vec(), spki(beside)], request, anchors, Some(&[7; 32]), NOW, None)
 }
 
 fn code(answer: &Appraisal) -> (&'static str, &'static str) {
-    assert!(attested(answer.facts.table()).is_empty(), "a refusal yields facts");
-    let reject = answer.verdict.reason().expect("it was verified");
-    (reject.stage().name(), reject.code())
+    stage_and_code(answer)
 }
 
 fn facts(answer: &Appraisal) -> std::collections::BTreeMap<String, String> {
-    assert_eq!(answer.verdict.name(), "verified", "{:?}", answer.verdict);
-    attested(answer.facts.table()).into_iter().map(|(path, (_, value))| (path, value)).collect()
+    verified_facts(answer)
 }
 
 fn nonce() -> (Value, Value) {

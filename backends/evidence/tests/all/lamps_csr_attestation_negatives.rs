@@ -7,7 +7,7 @@ use pkic_facts::anchors::AnchorSet;
 use rcgen::KeyPair;
 use support::made::{NOW, anchors, element, key, request, request_with};
 use support::pkix_token::{Token, kept, loose, reported};
-use support::{appraise_with, attested};
+use support::{appraise_with, attested, stage_and_code};
 
 const ID_AA_ATTESTATION: &[u8] = b"\x2a\x86\x48\x86\xf7\x0d\x01\x09\x10\x02\x3b";
 const PKIX_EVIDENCE: &[u8] = &[0x2b, 6, 1, 5, 5, 0x87, 0x67];
@@ -39,9 +39,7 @@ fn answer(key: &KeyPair, values: &[&[u8]], anchors: &AnchorSet) -> Appraisal {
 }
 
 fn code(answer: &Appraisal) -> (&'static str, &'static str) {
-    assert!(attested(answer.facts.table()).is_empty(), "a refusal yields facts");
-    let reject = answer.verdict.reason().expect("it was verified");
-    (reject.stage().name(), reject.code())
+    stage_and_code(answer)
 }
 
 fn fact(answer: &Appraisal, path: &str) -> String {

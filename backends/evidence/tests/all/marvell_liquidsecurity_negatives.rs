@@ -10,7 +10,7 @@ use marvell_support::{
 use pkic_evidence::Appraisal;
 use pkic_vocab::Purpose;
 use rcgen::PublicKeyData as _;
-use support::{appraise_with, attested};
+use support::{appraise_with, attested, stage_and_code, verified_fact};
 
 fn appraised(made: &Made) -> Appraisal {
     appraised_file(made, gzip(&made.answer))
@@ -24,9 +24,7 @@ fn appraised_file(made: &Made, file: Vec<u8>) -> Appraisal {
 /// Stage and code of the refusal, after checking that it yields no facts.
 fn reason(answer: &Appraisal) -> (&'static str, &'static str) {
     assert_eq!(answer.format, Some("marvell-liquidsecurity"));
-    assert!(attested(answer.facts.table()).is_empty(), "a refusal yields facts");
-    let reject = answer.verdict.reason().expect("it was verified");
-    (reject.stage().name(), reject.code())
+    stage_and_code(answer)
 }
 
 fn refusal(case: Case) -> (&'static str, &'static str) {
@@ -38,9 +36,7 @@ fn of(objects: &[Attributes]) -> Case {
 }
 
 fn fact(case: Case, path: &str) -> Option<String> {
-    let answer = appraised(&case.make());
-    assert_eq!(answer.verdict.name(), "verified", "{:?}", answer.verdict);
-    attested(answer.facts.table()).get(path).map(|(_, value)| value.clone())
+    verified_fact(&appraised(&case.make()), path)
 }
 
 #[test]

@@ -11,7 +11,7 @@ use pkic_facts::anchors::{AnchorFile, AnchorSet};
 use pkic_facts::crypto::Sha256Digest;
 use rcgen::{CertificateParams, KeyPair, PKCS_ECDSA_P521_SHA512, PublicKeyData, SigningKey};
 use serde_json::{Map, Value};
-use support::{appraise_with, attested};
+use support::{appraise_with, attested, stage_and_code};
 
 const NOW: i64 = 1_800_000_000;
 const WORLD_KEY: [u8; 20] = [7; 20];
@@ -275,10 +275,7 @@ fn appraised(made: &Made) -> Appraisal {
 }
 
 fn reason(made: &Made) -> (&'static str, &'static str) {
-    let answer = appraised(made);
-    assert!(attested(answer.facts.table()).is_empty(), "a refusal yields facts");
-    let reject = answer.verdict.reason().expect("it was verified");
-    (reject.stage().name(), reject.code())
+    stage_and_code(&appraised(made))
 }
 
 fn refusal(bundle: Bundle) -> (&'static str, &'static str) {

@@ -11,7 +11,7 @@ use pkic_facts::certificate::Certificate;
 use rcgen::{
     BasicConstraints, Certificate as Made509, CertificateParams, DnType, IsCa, Issuer, KeyPair, SigningKey,
 };
-use support::{appraise_with, attested};
+use support::{appraise_with, attested, stage_and_code, verified_fact};
 
 const NOW: i64 = 1_800_000_000;
 const NONCE: [u8; 16] = *b"a nonce of ours.";
@@ -184,16 +184,11 @@ fn appraised(made: &Made, nonce: Option<&[u8]>) -> Appraisal {
 }
 
 fn refusal(reading: Reading) -> (&'static str, &'static str) {
-    let answer = appraised(&reading.make(), Some(&NONCE));
-    assert!(attested(answer.facts.table()).is_empty(), "a refusal yields facts");
-    let reject = answer.verdict.reason().expect("it was verified");
-    (reject.stage().name(), reject.code())
+    stage_and_code(&appraised(&reading.make(), Some(&NONCE)))
 }
 
 fn fact(reading: Reading, path: &str) -> Option<String> {
-    let answer = appraised(&reading.make(), Some(&NONCE));
-    assert_eq!(answer.verdict.name(), "verified", "{:?}", answer.verdict);
-    attested(answer.facts.table()).get(path).map(|(_, value)| value.clone())
+    verified_fact(&appraised(&reading.make(), Some(&NONCE)), path)
 }
 
 #[test]

@@ -7,7 +7,7 @@ use pkic_facts::anchors::AnchorSet;
 use rcgen::KeyUsagePurpose;
 use support::made::{Chain, NOW, anchors, chain, element, enrolled, key, request, spki};
 use support::pkix_token::{FALSE, PURPOSE, TRUE, Token, claim, kept, loose, octets, reported, text};
-use support::{appraise_with, attested};
+use support::{appraise_with, stage_and_code, verified_facts};
 
 trait Appraise {
     fn appraise_as(&self, anchors: &AnchorSet, nonce: &[u8]) -> Appraisal;
@@ -26,9 +26,7 @@ impl Appraise for Token {
 }
 
 fn code(answer: &Appraisal) -> (&'static str, &'static str) {
-    assert!(attested(answer.facts.table()).is_empty(), "a refusal yields facts");
-    let reject = answer.verdict.reason().expect("it was verified");
-    (reject.stage().name(), reject.code())
+    stage_and_code(answer)
 }
 
 fn refusal(token: &Token) -> (&'static str, &'static str) {
@@ -36,8 +34,7 @@ fn refusal(token: &Token) -> (&'static str, &'static str) {
 }
 
 fn facts(answer: &Appraisal) -> std::collections::BTreeMap<String, String> {
-    assert_eq!(answer.verdict.name(), "verified", "{:?}", answer.verdict);
-    attested(answer.facts.table()).into_iter().map(|(path, (_, value))| (path, value)).collect()
+    verified_facts(answer)
 }
 
 #[test]

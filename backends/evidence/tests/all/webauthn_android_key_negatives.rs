@@ -8,7 +8,7 @@ use ciborium::Value;
 use pkic_facts::crypto::Sha256Digest;
 use rcgen::{KeyPair, PublicKeyData, SigningKey};
 use support::android::{Description, Device, NOW, NULL, integer, purposes, request, tagged};
-use support::{appraise_with, attested};
+use support::{appraise_with, attested, stage_and_code};
 
 const NONCE: &[u8] = b"a nonce of ours";
 
@@ -79,10 +79,7 @@ impl Registration {
     }
 
     fn refusal(self) -> (&'static str, &'static str) {
-        let answer = self.appraise();
-        assert!(attested(answer.facts.table()).is_empty(), "a refusal yields facts");
-        let reject = answer.verdict.reason().expect("it was verified");
-        (reject.stage().name(), reject.code())
+        stage_and_code(&self.appraise())
     }
 }
 

@@ -5,7 +5,7 @@ use crate::support;
 use pkic_evidence::Appraisal;
 use pkic_facts::request::CertificationRequest;
 use support::synthetic::{Made, Token};
-use support::{appraise_with, attested};
+use support::{appraise_with, attested, stage_and_code, verified_fact};
 
 fn appraised(made: &Made) -> Appraisal {
     let parts = [made.request.clone()];
@@ -14,16 +14,11 @@ fn appraised(made: &Made) -> Appraisal {
 
 /// Stage and code of the refusal, after checking that it yields no facts.
 fn refusal(token: Token) -> (&'static str, &'static str) {
-    let answer = appraised(&token.make());
-    assert!(attested(answer.facts.table()).is_empty(), "a refusal yields facts");
-    let reject = answer.verdict.reason().expect("it was verified");
-    (reject.stage().name(), reject.code())
+    stage_and_code(&appraised(&token.make()))
 }
 
 fn fact(token: Token, path: &str) -> Option<String> {
-    let answer = appraised(&token.make());
-    assert_eq!(answer.verdict.name(), "verified", "{:?}", answer.verdict);
-    attested(answer.facts.table()).get(path).map(|(_, value)| value.clone())
+    verified_fact(&appraised(&token.make()), path)
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! Synthetic chains of any format, made afresh for each test. Nothing here was made by a device, and keys are ECDSA P-256
 //! whatever the vendor uses: the shape is what matters.
-use super::{appraise_with, attested};
+use super::{appraise_with, stage_and_code, verified_fact};
 use pkic_evidence::Appraisal;
 use pkic_facts::anchors::{AnchorFile, AnchorSet};
 use pkic_facts::certificate::Certificate;
@@ -144,15 +144,11 @@ impl Made {
     pub fn refusal(&self, format: &str) -> (&'static str, &'static str) {
         let answer = self.appraise();
         assert_eq!(answer.format, Some(format));
-        assert!(attested(answer.facts.table()).is_empty(), "a refusal yields facts");
-        let reject = answer.verdict.reason().expect("it was verified");
-        (reject.stage().name(), reject.code())
+        stage_and_code(&answer)
     }
 
     /// The value of a fact of a verified item.
     pub fn fact(&self, path: &str) -> Option<String> {
-        let answer = self.appraise();
-        assert_eq!(answer.verdict.name(), "verified", "{:?}", answer.verdict);
-        attested(answer.facts.table()).get(path).map(|(_, value)| value.clone())
+        verified_fact(&self.appraise(), path)
     }
 }

@@ -207,6 +207,24 @@ pub fn appraise_with(
     appraise(&Input { evidence: &evidence, request: request.as_ref(), anchors, now, nonce, activation })
 }
 
+/// Stage and code of the refusal, after checking that it yields no facts.
+pub fn stage_and_code(answer: &Appraisal) -> (&'static str, &'static str) {
+    assert!(attested(answer.facts.table()).is_empty(), "a refusal yields facts");
+    let reject = answer.verdict.reason().expect("it was verified");
+    (reject.stage().name(), reject.code())
+}
+
+/// The values of a verified item's facts above `claimed`.
+pub fn verified_facts(answer: &Appraisal) -> BTreeMap<String, String> {
+    assert_eq!(answer.verdict.name(), "verified", "{:?}", answer.verdict);
+    attested(answer.facts.table()).into_iter().map(|(path, (_, value))| (path, value)).collect()
+}
+
+/// One of them.
+pub fn verified_fact(answer: &Appraisal, path: &str) -> Option<String> {
+    verified_facts(answer).remove(path)
+}
+
 /// Every fact above `claimed`, as path to `[basis, value]`.
 pub fn graded(table: &FactTable) -> BTreeMap<String, (String, String)> {
     let shown = |basis: pkic_vocab::BasisSet| basis.names().collect::<Vec<_>>().join("+");

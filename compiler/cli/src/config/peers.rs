@@ -23,10 +23,12 @@ pub(crate) struct Peer<K> {
     /// Its name in the file, at its place there.
     pub(crate) name: At<String>,
     /// What its paths follow.
+    #[cfg_attr(not(feature = "cloud"), allow(dead_code))] // nothing is called without it
     pub(crate) url: At<String>,
     /// Its key.
     pub(crate) key: At<K>,
     /// The time that a call may take, with all its attempts.
+    #[cfg_attr(not(feature = "cloud"), allow(dead_code))] // nothing is called without it
     pub(crate) timeout: Duration,
 }
 

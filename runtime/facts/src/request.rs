@@ -209,7 +209,7 @@ impl<'a> Parts<'a> {
 /// its attributes are not read, and so it proves nothing.
 ///
 /// # Errors
-/// Those of [`der_of`]; [`Reject::Malformed`], [`Reject::TrailingBytes`].
+/// [`Reject::TooLarge`] beyond [`limits::CSR_LEN_BYTES_MAX`]; [`Reject::Malformed`], [`Reject::TrailingBytes`].
 pub fn named_key(bytes: &[u8]) -> Result<Vec<u8>, Reject> {
     Ok(Parts::of(&der_of(bytes)?)?.spki.raw.to_vec())
 }

@@ -19,8 +19,9 @@ use pkic_facts::request::CertificationRequest;
 use pkic_plugin::{Limits, Module};
 use rcgen::CertificateParams;
 use std::path::{Path, PathBuf};
+use support::answers::appraise_with;
 use support::chain::{Node, anchors, authority_of, extended, extension, named};
-use support::{Item, YUBIKEY_PIV, appraise_with, attested, of_device};
+use support::{Item, YUBIKEY_PIV, attested, of_device};
 
 /// `guest/build` says how it was made. A policy names the module by this digest.
 const DIGEST: &str = "sha256:a4dc77f31d90d93d043029d6a84aa752357ead2f56edff9b8de838916d23b29d";

@@ -1,18 +1,20 @@
 //! Modules written as text, and payloads that somebody signed.
 #![allow(dead_code)]
 
+#[path = "../../../evidence/tests/all/support/answers.rs"]
+pub mod answers;
 #[path = "../../../evidence/tests/all/support/chain.rs"]
 pub mod chain;
 
+pub use answers::{attested, stage_and_code};
 use pkic_evidence::plugin::{self, Plugin};
-use pkic_evidence::{Appraisal, Input, appraise};
+use pkic_evidence::{Appraisal, Input};
 use pkic_facts::anchors::AnchorSet;
 use pkic_facts::crypto::Sha256Digest;
 use pkic_facts::request::CertificationRequest;
 use pkic_facts::verified::Evidence;
-use pkic_facts::verified::activation::Activation;
 use pkic_plugin::{Limits, LoadError, Module};
-use pkic_vocab::{FactTable, Grade};
+use pkic_vocab::FactTable;
 use std::collections::BTreeMap;
 
 pub const YUBIKEY_PIV: &[u8] = include_bytes!("../../guest/yubikey_piv.wasm");
@@ -127,10 +129,7 @@ impl Item {
 
     /// Stage and code of the refusal, after checking that there are no facts.
     pub fn refusal(&self, plugin: &dyn Plugin) -> (&'static str, &'static str) {
-        let answer = self.by(plugin);
-        assert!(attested(answer.facts.table()).is_empty(), "a refusal yields facts");
-        let reject = answer.verdict.reason().expect("it was verified");
-        (reject.stage().name(), reject.code())
+        stage_and_code(&self.by(plugin))
     }
 }
 
@@ -150,33 +149,8 @@ pub fn enrolled(spki: &[u8]) -> AnchorSet {
     AnchorSet::load(&[], &listing).unwrap()
 }
 
-/// Attested facts, as path to basis and value.
-pub fn attested(table: &FactTable) -> BTreeMap<String, (String, String)> {
-    let known = table.known().filter(|(_, fact)| fact.grade == Grade::Attested);
-    let shown = known.map(|(path, fact)| {
-        let basis: Vec<&str> = fact.basis.names().collect();
-        (path.fact.def().path.to_owned(), (basis.join("+"), fact.value.to_string().replace('"', "")))
-    });
-    shown.collect()
-}
-
 /// Facts about key, module and platform, as path to value.
 pub fn of_device(table: &FactTable) -> BTreeMap<String, String> {
     let facts = attested(table).into_iter().filter(|(path, _)| !path.starts_with("evidence."));
     facts.map(|(path, (_, value))| (path, value)).collect()
-}
-
-/// Appraises by the built-in formats.
-pub fn appraise_with(
-    parts: &[Vec<u8>],
-    request: Option<&[u8]>,
-    anchors: &AnchorSet,
-    nonce: Option<&[u8]>,
-    now: i64,
-    activation: Option<&Activation>,
-) -> Appraisal {
-    let parts: Vec<&[u8]> = parts.iter().map(Vec::as_slice).collect();
-    let evidence = Evidence::new("item", &parts).unwrap();
-    let request = request.and_then(|bytes| CertificationRequest::from_bytes(bytes).ok());
-    appraise(&Input { evidence: &evidence, request: request.as_ref(), anchors, now, nonce, activation })
 }

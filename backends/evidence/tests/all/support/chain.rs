@@ -1,6 +1,6 @@
 //! Synthetic chains of any format, made afresh for each test. Nothing here was made by a device, and keys are ECDSA P-256
 //! whatever the vendor uses: the shape is what matters.
-use super::{appraise_with, stage_and_code, verified_fact};
+use super::answers::{appraise_with, stage_and_code, verified_fact};
 use pkic_evidence::Appraisal;
 use pkic_facts::anchors::{AnchorFile, AnchorSet};
 use pkic_facts::certificate::Certificate;

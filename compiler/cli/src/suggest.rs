@@ -6,11 +6,16 @@ const LEN_MAX: usize = 64;
 /// The nearest of `known`, if it is near enough: a third of its characters may differ, and at least one.
 pub(crate) fn nearest<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> Option<&'a str> {
     let name: Vec<char> = name.chars().take(LEN_MAX).collect();
-    known
-        .map(|candidate| (distance(&name, candidate), candidate))
-        .filter(|(distance, candidate)| *distance <= candidate.chars().count().div_euclid(3).max(1))
-        .min_by_key(|(distance, _)| *distance)
-        .map(|(_, candidate)| candidate)
+    let near = |candidate: &&str| {
+        let len = candidate.chars().count();
+        let differing_max = len.div_euclid(3).max(1);
+        // A file may have ten thousands of unknown names: most are told apart by their length.
+        let found =
+            (name.len().abs_diff(len.min(LEN_MAX)) <= differing_max).then(|| distance(&name, candidate));
+        found.filter(|distance| *distance <= differing_max)
+    };
+    let found = known.filter_map(|candidate| Some((near(&candidate)?, candidate)));
+    found.min_by_key(|(distance, _)| *distance).map(|(_, candidate)| candidate)
 }
 
 /// Levenshtein distance, without case.
@@ -19,14 +24,13 @@ fn distance(name: &[char], candidate: &str) -> usize {
     for (index, other) in candidate.chars().take(LEN_MAX).enumerate() {
         let mut diagonal = index;
         let mut left = index.saturating_add(1);
-        let mut next = vec![left];
-        for (own, above) in name.iter().zip(row.iter().skip(1)) {
+        let mut cells = row.iter_mut();
+        cells.next().into_iter().for_each(|first| *first = left);
+        for (own, cell) in name.iter().zip(cells) {
             let replaced = diagonal.saturating_add(usize::from(!own.eq_ignore_ascii_case(&other)));
-            left = replaced.min(above.saturating_add(1)).min(left.saturating_add(1));
-            next.push(left);
-            diagonal = *above;
+            left = replaced.min(cell.saturating_add(1)).min(left.saturating_add(1));
+            diagonal = std::mem::replace(cell, left);
         }
-        row = next;
     }
     row.last().copied().unwrap_or(usize::MAX)
 }

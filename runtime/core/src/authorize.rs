@@ -228,13 +228,30 @@ impl std::error::Error for Refusal {}
 /// Decides on the bytes of a draft by appraised facts, and judges the key that would sign them.
 ///
 /// The caller has checked the signatures of the approvals that the ask carries. The draft is for this very `now`, has
-/// a random serial and a known issuer. Where the contents demand the timestamps of logs, and the policy obliges `ct`, the
-/// draft still lacks them: the permit's report names them as pending, and [`crate::ca::Ca::issue`] has them put in. Facts about the certificate come from the draft's bytes alone; facts about the
+/// a random serial and a known issuer, and nothing open: a certificate that holds the timestamps of logs is issued by
+/// [`crate::ca::Ca::issue`] alone. Facts about the certificate come from the draft's bytes alone; facts about the
 /// authority from the issuer's certificate.
 ///
 /// # Errors
 /// [`Refusal`]; the draft and the facts are gone then.
 pub fn authorize(
+    loaded: &Loaded,
+    appraised: Appraised,
+    draft: Draft,
+    issuer: &Issuer,
+    signer: &SignerFacts,
+    ask: &Ask<'_>,
+    now: i64,
+) -> Result<Permit, Box<Refusal>> {
+    if draft.pending().contains(&Pending::Timestamps) {
+        return Err(Box::new(Refusal::DraftPending { pending: draft.pending().to_vec() }));
+    }
+    authorize_but_timestamps(loaded, appraised, draft, issuer, signer, ask, now)
+}
+
+/// As [`authorize`], for a draft that may lack the timestamps of logs where the policy obliges `ct`: whoever spends the
+/// permit has them put in, and has the policy decide again.
+pub(crate) fn authorize_but_timestamps(
     loaded: &Loaded,
     appraised: Appraised,
     draft: Draft,

@@ -483,7 +483,7 @@ impl Ca {
             InputError::new("request", error.to_string(), "ask for values that a certificate can hold")
         })?;
         let issuer = authority.issuer();
-        match authorize::authorize(&self.loaded, appraised, draft, issuer, &signer, ask, now) {
+        match authorize::authorize_but_timestamps(&self.loaded, appraised, draft, issuer, &signer, ask, now) {
             Ok(permit) => Ok((permit, kept)),
             Err(mut refusal) => {
                 let index = self.record_refusal(&mut refusal, &profile.name, Some(order.csr.der()), work)?;

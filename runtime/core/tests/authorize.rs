@@ -9,7 +9,9 @@
 )]
 mod common;
 
-use common::{DAY, Device, NOW, anchored, authority, csr, csr_answering, is_in, key, path, program, word};
+use common::{
+    DAY, Device, NOW, anchored, authority, csr, csr_answering, field, is_in, key, path, program, word,
+};
 use pkic_eval::Ask;
 use pkic_facts::challenge::{Challenge, EdgeKey, Terms};
 use pkic_facts::crypto::Sha256Digest;
@@ -17,13 +19,13 @@ use pkic_facts::envelope::SigningKey;
 use pkic_facts::facts::Facts;
 use pkic_facts::request::CertificationRequest;
 use pkic_facts::verified::Evidence;
-use pkic_ir::{Constant, Program};
+use pkic_ir::{Constant, Field, Program};
 use pkic_runtime::acts::Predecessor;
 use pkic_runtime::appraise::{self, Appraised, Known};
 use pkic_runtime::authorize::{Refusal, SignerFacts, authorize};
 use pkic_runtime::bundle::{self, BundleError, Edition, Loaded, Trust, Unsigned};
 use pkic_runtime::challenge::Nonce;
-use pkic_runtime::draft::{Draft, DraftInput, Serial};
+use pkic_runtime::draft::{Draft, DraftInput, Pending, Serial};
 use pkic_runtime::input::{Given, Speaker};
 use pkic_runtime::issuer::Issuer;
 use pkic_runtime::permit::{Expired, Permit};
@@ -302,6 +304,14 @@ fn each_missing_piece_refuses_by_its_name() {
         ..Case::new()
     });
     assert!(matches!(pending, Refusal::DraftPending { .. }), "{pending}");
+    // Timestamps come after the decision: whoever got a permit here could sign without them.
+    let case = Case::new();
+    let mut logged = program();
+    logged.profiles[1].contents.push(Field { min: 1, ..field("sct-list") });
+    logged.fill_costs();
+    let logged = anchored(logged, case.device.spki_sha256(), Purpose::Production);
+    let pending = refusal(Case { loaded: signed(&logged), ..case });
+    assert_eq!(pending, Refusal::DraftPending { pending: vec![Pending::Timestamps] });
     assert_eq!(
         refusal(Case { drafted: NOW - 1, ..Case::new() }),
         Refusal::DraftTime { now: NOW, found: NOW - 1 }

@@ -5,7 +5,7 @@
 //! share it by reference. Start with [`Ca::open`] and [`Ca::issue`].
 use crate::acts::Predecessor;
 use crate::appraise::{self, Known};
-use crate::authority::{Authority, AuthorityError};
+use crate::authority::Authority;
 use crate::authorize::{self, Refusal};
 use crate::bundle::Loaded;
 use crate::certificate;
@@ -18,12 +18,10 @@ use crate::lint::{self, SignedBy};
 use crate::permit::{Account, Permit};
 use crate::record::{self, Day, Decided, Intent, Kept, Outcome, Refused, SALT_LEN_BYTES};
 use crate::sealed::SealedFile;
-use crate::transparency::{TimestampError, TransparencyLog};
+use crate::transparency::TransparencyLog;
 use crate::trust::{Trusted, sequence_name};
 use crate::wishes::Wishes;
-use pkic_audit::{
-    BESIDE_LEN_BYTES_MAX, Beside, Entry, Log, LogError, Part, Receipt, Sequence, Spend, Written,
-};
+use pkic_audit::{BESIDE_LEN_BYTES_MAX, Beside, Entry, Log, Part, Receipt, Sequence, Spend, Written};
 use pkic_eval::Ask;
 use pkic_facts::certificate::{Certificate, Tbs};
 use pkic_facts::crypto::Sha256Digest;
@@ -33,18 +31,19 @@ use pkic_facts::verified::activation::Activation;
 use pkic_ir::Profile;
 use pkic_vocab::Word;
 use pkic_vocab::hex::Hex;
-use pkic_vocab::time::format_date;
 use serde::Serialize;
 use std::fmt;
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 mod approval;
+mod error;
 mod founding;
 mod predecessor;
 mod revocation;
 mod transparency;
 
 pub use approval::{Asking, Signed};
+pub use error::IssueError;
 pub use founding::{Founding, request_of};
 pub use revocation::{Act, IssuedList};
 
@@ -159,104 +158,6 @@ impl Issued {
     /// The certificate in PEM (RFC 7468).
     pub fn pem(&self) -> String {
         certificate::pem(&self.certificate)
-    }
-}
-
-/// Why nothing was issued.
-#[derive(Debug)]
-pub enum IssueError {
-    /// An input does not read.
-    Input(InputError),
-    /// The policy refuses, or nothing may be signed at all. It stands in the record at this index.
-    Refused(Box<Refusal>, u64),
-    /// The key that would sign is not at hand, or did not sign right.
-    Authority(AuthorityError),
-    /// The draft is no certificate by RFC 5280: the policy asks for something that no certificate can say.
-    Lint(Vec<lint::Finding>),
-    /// The clock shows a time before the log's last record.
-    ClockBack {
-        /// The clock's time.
-        now: i64,
-        /// The latest time of the log.
-        last: i64,
-    },
-    /// The permit ended before it was spent.
-    Expired(crate::permit::Expired),
-    /// The record could not be written: nothing was released.
-    Log(LogError),
-    /// The generator gave nothing.
-    Random(String),
-    /// A lab policy was loaded where the deployment does not say lab.
-    LabUnwanted,
-    /// A part could not be encoded.
-    Encoding(String),
-    /// Fewer logs of certificate transparency promise to publish it than the policy obliges.
-    Timestamps {
-        /// How many the policy wants.
-        wanted: usize,
-        /// How many gave a timestamp that holds.
-        given: usize,
-        /// By name, why the others did not.
-        why: Vec<(String, TimestampError)>,
-    },
-    /// With the timestamps of logs in it, the certificate is not what the policy permits: ids of what refuses.
-    Timestamped(Vec<String>),
-}
-
-impl fmt::Display for IssueError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            IssueError::Input(error) => error.fmt(f),
-            IssueError::Refused(refusal, _) => refusal.fmt(f),
-            IssueError::Authority(error) => error.fmt(f),
-            IssueError::Lint(findings) => {
-                let shown: Vec<String> = findings.iter().map(ToString::to_string).collect();
-                write!(f, "the draft is no certificate by RFC 5280: {}", shown.join("; "))
-            }
-            IssueError::ClockBack { now, last } => {
-                let (now, last) = (format_date(*now), format_date(*last));
-                write!(f, "the clock shows {now}, and the log's last record is of {last}: set the clock")
-            }
-            IssueError::Expired(expired) => expired.fmt(f),
-            IssueError::Log(error @ LogError::AlreadySpent { .. }) => {
-                write!(f, "the nonce, the approval or the use of the exception was spent before: {error}")
-            }
-            IssueError::Log(error) => {
-                write!(f, "nothing was released, since the record could not be written: {error}")
-            }
-            IssueError::Random(what) => write!(f, "no random octets: {what}"),
-            IssueError::LabUnwanted => {
-                f.write_str("the policy is a lab policy, and the deployment does not say `lab = true`")
-            }
-            IssueError::Encoding(what) => f.write_str(what),
-            IssueError::Timestamps { wanted, given, why } => {
-                write!(f, "the policy wants timestamps of {wanted} logs, and {given} gave one that holds")?;
-                why.iter().try_for_each(|(name, error)| write!(f, "; {name}: {error}"))
-            }
-            IssueError::Timestamped(failing) => {
-                write!(f, "with the timestamps of logs in it, the policy refuses: {}", failing.join(", "))
-            }
-        }
-    }
-}
-
-impl std::error::Error for IssueError {}
-
-impl From<LogError> for IssueError {
-    fn from(error: LogError) -> IssueError {
-        IssueError::Log(error)
-    }
-}
-
-impl From<InputError> for IssueError {
-    fn from(error: InputError) -> IssueError {
-        IssueError::Input(error)
-    }
-}
-
-impl From<AuthorityError> for IssueError {
-    fn from(error: AuthorityError) -> IssueError {
-        IssueError::Authority(error)
     }
 }
 

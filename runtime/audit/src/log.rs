@@ -37,7 +37,7 @@ pub struct Log {
     /// Whoever waits for the writer, and for no entry of their own.
     writer_is_back: Condvar,
     /// Held as long as the log is open.
-    _lock: Option<File>,
+    _lock: Option<Lock>,
 }
 
 struct State {
@@ -116,7 +116,7 @@ impl Log {
         dir: &Path,
         key: NoteKey,
         limits: Limits,
-        lock: Option<File>,
+        lock: Option<Lock>,
     ) -> Result<Log, LogError> {
         let key = Arc::new(key);
         let (writer, index) = Writer::open(Arc::clone(&disk), dir, Arc::clone(&key), limits)?;
@@ -479,13 +479,45 @@ fn sync_above(disk: &dyn Disk, dir: &Path) -> Result<(), LogError> {
     disk.sync_dir(above).map_err(LogError::io("synchronise", above))
 }
 
-fn lock(dir: &Path) -> Result<File, LogError> {
+/// The lock on a log: one process writes it, once.
+#[derive(Debug)]
+pub(crate) struct Lock(File);
+
+impl Drop for Lock {
+    /// A program that another thread is starting has the file open until it runs: to close ours alone would leave the log
+    /// locked until then.
+    fn drop(&mut self) {
+        let _ = self.0.unlock();
+    }
+}
+
+fn lock(dir: &Path) -> Result<Lock, LogError> {
     let path = dir.join(LOCK);
     let options = File::options().create(true).truncate(false).write(true).open(&path);
     let file = options.map_err(LogError::io("open", &path))?;
     match file.try_lock() {
-        Ok(()) => Ok(file),
+        Ok(()) => Ok(Lock(file)),
         Err(TryLockError::WouldBlock) => Err(LogError::Locked { path }),
         Err(TryLockError::Error(error)) => Err(LogError::io("lock", &path)(error)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn a_log_that_was_closed_is_free_whoever_has_its_files_open() {
+        let dir = std::env::temp_dir().join(format!("pkic-audit-lock-{}", std::process::id()));
+        fs::create_dir_all(&dir).unwrap();
+        let held = lock(&dir).unwrap();
+        assert!(matches!(lock(&dir), Err(LogError::Locked { .. })));
+        let inherited = held.0.try_clone().unwrap();
+        drop(held);
+        let again = lock(&dir);
+        drop(inherited);
+        fs::remove_dir_all(&dir).unwrap();
+        assert!(again.is_ok(), "{again:?}");
     }
 }

@@ -1,13 +1,14 @@
 //! The mint: the one place where bytes become verified values (design D2).
 //!
 //! A [`Verified`] is made by [`mint`]: decoding, by a `fn` pointer, the very bytes whose signature was just checked
-//! with a [`TrustedKey`]; [`mint_certificate`] does so with a tbsCertificate, which is read already. A `fn` pointer captures nothing, so a decoder sees the signed bytes and no sibling of
-//! theirs. A [`TrustedKey`] comes from a path to an anchor, from an enrolled key, from a credential activation
+//! with a [`TrustedKey`]; [`mint_certificate`] does so with a tbsCertificate, which is read already. A `fn` pointer
+//! captures nothing, so a decoder sees the signed bytes and no sibling of theirs. A [`TrustedKey`] comes from a path to an anchor, from an enrolled key, from a credential activation
 //! ([`activation`]), or from a verified statement that certifies it, and from nothing else.
 //! [`VerifiedPath::decode_leaf`] decodes the tbsCertificate of a path's leaf, [`VerifiedPath::decode_all`] those of all its
 //! certificates, [`TrustedKey::decode`] the key itself.
 //! From a [`Verified`], [`Verified::preimage`], [`Verified::project`] and [`join`] lead to further ones, again by `fn`
-//! pointers. There is no other way: every field is private, and neither `Clone`, `Default`, `From` nor any decoding from stored data is implemented.
+//! pointers. There is no other way: every field is private, and neither `Clone`, `Default`, `From` nor any decoding from
+//! stored data is implemented.
 use crate::anchors::{AnchorRef, AnchorSet};
 use crate::certificate::{Certificate, Tbs};
 use crate::crypto::{Hash, Scheme, Sha256Digest, Strength, verify_signature};

@@ -13,9 +13,9 @@ use bench::{Bench, DAY};
 use pkic_audit::{LogError, Reader};
 use pkic_facts::certificate::Certificate;
 use pkic_facts::crypto::Sha256Digest;
-use pkic_runtime::authority::AuthorityError;
+use pkic_runtime::authority::{Authority, AuthorityError};
 use pkic_runtime::authorize::Refusal;
-use pkic_runtime::ca::{IssueError, Place};
+use pkic_runtime::ca::{Ca, IssueError, Place};
 use pkic_runtime::challenge::Nonce;
 use pkic_runtime::crl::Reason;
 use pkic_runtime::record::{Intent, Level, Outcome, Particulars, Recorded, Unkept, replay};
@@ -200,16 +200,22 @@ fn another_key_under_the_authority_s_name_is_no_authority() {
     assert!(bench.authority("bench.issuing", issuing.certificate(), "issuing.pem").is_ok());
 }
 
+/// The intent of an order whose thread panicked while its certificate was being signed.
+fn left_open(bench: &Bench, ca: &Ca, issuing: &Authority) -> u64 {
+    let (stuck, _fuse) = bench.faulty(issuing, bench::Fault::Panic);
+    let panicked = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+        let _ = bench.issue(ca, &stuck, "bench.server", "www.example");
+    }));
+    assert!(panicked.is_err());
+    let [intent] = ca.log().open_entries()[..] else { panic!("one intent is open") };
+    intent
+}
+
 #[test]
 fn an_intent_that_a_crash_left_open_is_void_and_never_signed() {
     let bench = Bench::new();
     let (ca, _, issuing) = bench.hierarchy();
-    let (stuck, _fuse) = bench.faulty(&issuing, bench::Fault::Panic);
-    let panicked = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
-        let _ = bench.issue(&ca, &stuck, "bench.server", "www.example");
-    }));
-    assert!(panicked.is_err());
-    assert_eq!(ca.log().open_entries().len(), 1);
+    left_open(&bench, &ca, &issuing);
     drop(ca);
     let (ca, closed) = bench.open(Place::Lab).unwrap();
     assert_eq!((closed, ca.log().open_entries().len()), (1, 0));
@@ -219,12 +225,7 @@ fn an_intent_that_a_crash_left_open_is_void_and_never_signed() {
 fn what_was_revoked_before_its_outcome_was_known_stays_revoked() {
     let bench = Bench::new();
     let (ca, _, issuing) = bench.hierarchy();
-    let (stuck, _fuse) = bench.faulty(&issuing, bench::Fault::Panic);
-    let panicked = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
-        let _ = bench.issue(&ca, &stuck, "bench.server", "www.example");
-    }));
-    assert!(panicked.is_err());
-    let [intent] = ca.log().open_entries()[..] else { panic!("one intent is open") };
+    let intent = left_open(&bench, &ca, &issuing);
     ca.log().publish().unwrap();
     let entry = ca.log().reader().unwrap().entry(intent).unwrap().entry;
     let serial = serde_json::from_slice::<Intent>(&entry.payload).unwrap().serial;
